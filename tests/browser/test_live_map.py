@@ -266,6 +266,28 @@ def test_a_link_of_the_popup_stays_under_the_finger_that_presses_it(desk, device
         page.mouse.up()
 
 
+PRESSED_WHILE_THE_MAP_MOVES = """() => {
+  document.querySelector(".tk-live-device").click();
+  const link = document.querySelector(".tk-live-popup a");
+  const isMoving = link.closest(".leaflet-map-pane").classList.contains("leaflet-pan-anim");
+  const late = performance.now() + 120;
+  while (performance.now() < late);
+  const before = link.getBoundingClientRect().y;
+  link.dispatchEvent(new PointerEvent("pointerdown", { bubbles: true }));
+  return [isMoving, before, link.getBoundingClientRect().y];
+}"""
+
+
+def test_a_link_stays_under_the_finger_though_the_map_is_moving_and_its_frames_are_late(phone, device):
+    drive(device)
+    phone.open("live_map")
+    expect(row(phone.page, "Van 1")).to_be_visible()
+    expect(phone.page.get_by_role("status")).to_have_text("Live")
+    is_moving, before, after = phone.page.evaluate(PRESSED_WHILE_THE_MAP_MOVES)
+    assert is_moving
+    assert after == pytest.approx(before, abs=0.5)
+
+
 def test_it_says_when_its_user_is_logged_out(desk, device):
     desk.open("live_map")
     expect(desk.page.get_by_role("status")).to_have_text("Live")

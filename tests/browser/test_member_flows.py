@@ -253,9 +253,11 @@ def looks_at_every_page(member: Member) -> None:
 def goes_from_the_map_to_the_settings_of_a_device(member: Member) -> None:
     page, say = member.page, member.look.say
     member.go("map")
-    # The popup grows, and may move, when its events are there.
-    with page.expect_response(lambda answer: "events?device=" in answer.url):
+    with page.expect_response(lambda answer: "events?device=" in answer.url) as asked:
         page.locator(".tk-live-device").filter(has_text="Van 1").click()
+    # The popup grows, and the map moves to make room, once the page has read its events.
+    asked.value.finished()
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
     page.locator(".tk-live-popup").get_by_role("link", name=say("Device")).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Van 1")
     expect(page.locator("[data-readout]")).to_contain_text(":")

@@ -50,8 +50,16 @@
     popup.on("remove", () => shownId !== null && ((shownId = null), onClose()));
 
     // Nothing moves under a finger: a link that is gone from there when it is let go was not followed.
-    box.addEventListener("pointerdown", () => ((isPressed = true), map.leaflet.stop()));
+    box.addEventListener("pointerdown", () => ((isPressed = true), holdStill()));
     for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, () => (isPressed = false));
+
+    // To stop is a last step of the way that the map is on, a long one after frames that came late: it is taken back.
+    function holdStill() {
+      const placeOfMap = () => L.DomUtil.getPosition(map.leaflet.getPane("mapPane"));
+      const seen = placeOfMap();
+      map.leaflet.stop();
+      map.leaflet.panBy(placeOfMap().subtract(seen), { animate: false });
+    }
 
     async function askEarlier(id) {
       const address = new URL(page.dataset.events, window.location.href);
