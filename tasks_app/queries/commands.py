@@ -137,8 +137,7 @@ def types_of(device: Device, way: str = "") -> frozenset[str]:
 
 def ways_for(device: Device, type_name: str, way: str = "") -> list[str]:
     """Return the ways of the device's chain that can express this type; of these only `way`, if one is given."""
-    wanted = [one for one in access_of(device).ways or _ways if one in _ways and one != WAKE_UP and way in ("", one)]
-    return [one for one in wanted if type_name in _ways[one].types(device)]
+    return [one for one in ways_of(device) if way in ("", one) and type_name in _ways[one].types(device)]
 
 
 def why_inexpressible(device: Device, ways: Iterable[str], command: OutgoingCommand) -> InvalidCommand | None:
