@@ -127,10 +127,10 @@ class RedisBackend:
 
     def enqueue(self, queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[UUID]:
         """Write a job for each (id, checked arguments), in chunks, each whole or not at all; see `backends.Backend`."""
-        if is_tracing():
-            with _sending(queue, task_name, calls, options) as traced:
-                return self._enqueue(queue, task_name, calls, traced)
-        return self._enqueue(queue, task_name, calls, options)
+        if not is_tracing():
+            return self._enqueue(queue, task_name, calls, options)
+        with _sending(queue, task_name, calls, options) as traced:
+            return self._enqueue(queue, task_name, calls, traced)
 
     def make_whole(self, new: NewGroup, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> bool:
         """Begin a group and make its members in one transaction; see `backends.Backend`.
@@ -162,8 +162,7 @@ class RedisBackend:
     ) -> list[UUID]:
         made = [job_id for job_id, _ in calls]
         count = len(calls)
-        parts = _parts(queue, task_name, calls, options)
-        for trip in [parts] if count == 1 else _trips(parts):
+        for trip in _trips(_parts(queue, task_name, calls, options)):
             for part, others in zip(trip, _write(queue, trip), strict=True):
                 for place, holder in others:
                     made[part.places[place]] = holder
@@ -191,14 +190,19 @@ def _sending(
 class _Part:
     """Jobs that one call of a script makes, whole or not at all, and their places among all."""
 
-    __slots__ = ("arguments", "call", "keys", "places", "size")
+    __slots__ = ("arguments", "keys", "places", "script", "script_keys", "size")
 
     def __init__(self, keys: QueueKeys, script: str, script_keys: Sequence[str], arguments: list[Any]) -> None:
         self.keys = keys
+        self.script = script
+        self.script_keys = script_keys
         self.arguments = arguments
-        self.call: Call = (script, script_keys, arguments)
         self.places: list[int] = []
         self.size = 0
+
+    @property
+    def call(self) -> Call:
+        return self.script, self.script_keys, self.arguments
 
     def takes(self, size: int) -> bool:
         """Return whether a message of this size may be added: Redis runs one script at a time, so none may run for long."""
@@ -212,9 +216,8 @@ class _Part:
 
     def bind_to_group(self, group_key: str, sign: str) -> None:
         """Have these jobs of a lane made only if their group is begun in the same transaction, which has this sign."""
-        script, script_keys, arguments = self.call
-        arguments[SIGN_PLACE] = sign
-        self.call = (script, (*script_keys, group_key), arguments)
+        self.script_keys = (*self.script_keys, group_key)
+        self.arguments[SIGN_PLACE] = sign
 
 
 def _parts(queue: str, task_name: str, calls: Sequence[tuple[UUID, str]], options: JobOptions) -> list[_Part]:
@@ -256,12 +259,8 @@ def _script_of(
     if lane is not None:
         depth = NO_LIMIT if max_depth == NO_LIMIT else -(-max_depth // lanes)
         return keys, "lane_enqueue", keys.lane_keys, (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
-    return (
-        keys,
-        "enqueue",
-        [*keys.streams, keys.delayed],
-        (keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority),
-    )
+    constant = (keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority)
+    return keys, "enqueue", [*keys.streams, keys.delayed], constant
 
 
 def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:
@@ -303,12 +302,11 @@ def _write_whole(new: NewGroup, sign: str, parts: Sequence[_Part]) -> bool:
 def _run(parts: Sequence[_Part]) -> list[Any]:
     """Run the scripts. That of a lane wakes no workers by itself: their bell is the queue's, on another shard maybe."""
     calls = [*[part.call for part in parts], *_bells(parts)]
-    answers = run_scripts(client(), calls, raise_errors=False)
-    # The jobs are accepted. Without the bell the workers look within a second.
-    del answers[len(parts) :]
+    answers = run_scripts(client(), calls, raise_errors=False)[: len(parts)]
     for answer in answers:
         if isinstance(answer, redis.RedisError):
             raise answer
+    # The jobs are accepted. Without the bell the workers look within a second.
     return answers
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import hiredis
 import redis
-from hiredis import PushNotification, pack_command
 
 READ_BYTES = 65536
 _MORE = object()
@@ -61,7 +60,7 @@ class _Link:
                 while (answer := reader.gets()) is not _MORE:
                     if isinstance(answer, _LOST):
                         raise redis.ConnectionError(str(answer))
-                    if type(answer) is not PushNotification:
+                    if type(answer) is not hiredis.PushNotification:
                         answers.append(answer)
         except (BlockingIOError, TimeoutError) as error:
             raise redis.TimeoutError("Redis did not answer in time.") from error
@@ -160,10 +159,10 @@ class CallerClient(redis.Redis):
 def _pack(call: Sequence[Any]) -> bytes:
     """Return EVALSHA with these arguments as it is sent."""
     try:
-        packed: bytes = pack_command(("EVALSHA", *call))
+        packed: bytes = hiredis.pack_command(("EVALSHA", *call))
     except TypeError as error:
         raise redis.DataError(str(error)) from error
     return packed
 
 
-_MULTI, _EXEC = pack_command(("MULTI",)), pack_command(("EXEC",))
+_MULTI, _EXEC = hiredis.pack_command(("MULTI",)), hiredis.pack_command(("EXEC",))

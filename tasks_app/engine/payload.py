@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
-from msgspec import Raw
 from msgspec.structs import replace
 
 from tasks_app.engine.errors import BadPayload
@@ -66,7 +65,7 @@ def _mac(secret: str, queue: str, job_id: str, body: bytes) -> bytes:
 
 def seal(queue: str, job_id: str, payload: Payload, call_json: str, member_index: int | None = None) -> bytes:
     """Return the signed message of a job: what it has in common with others, and its own call, which is encoded already."""
-    own = replace(payload, call=Raw(call_json), member_index=member_index)
+    own = replace(payload, call=msgspec.Raw(call_json), member_index=member_index)
     return seal_text(queue, job_id, _encode(own))
 
 

@@ -78,11 +78,9 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
     """
     answers = _evalsha_all(client, [_arguments(*call) for call in calls])
     for index, answer in enumerate(answers):
-        if not isinstance(answer, redis.RedisError):
-            continue
         if isinstance(answer, NoScriptError):
             answers[index] = run_script(client, *calls[index])
-        elif raise_errors:
+        elif isinstance(answer, redis.RedisError) and raise_errors:
             raise answer
     return answers
 
