@@ -18,7 +18,7 @@ from tasks_app.models import Device, Event, EventKind, Fleet, FleetMembership, F
 from tasks_app.queries.jobs import list_workers
 from tests.browser.test_admin import Visit, browser, visit_of  # noqa: F401 - a fixture
 from tests.browser.test_geofence_editor import holds, wait_for_vehicles
-from tests.browser.test_live_map import drive, enter, web  # noqa: F401 - a fixture
+from tests.browser.test_live_map import drive, enter, follow_link_of_popup, web  # noqa: F401 - a fixture
 from tests.support.cluster import running_cluster, wait_until
 from tests.support.looks import BOTH, DESK, OTHER_DESK, PHONE, Look
 from tests.support.notifications import make_geofence, make_rule
@@ -253,14 +253,8 @@ def looks_at_every_page(member: Member) -> None:
 def goes_from_the_map_to_the_settings_of_a_device(member: Member) -> None:
     page, say = member.page, member.look.say
     member.go("map")
-    with page.expect_response(lambda answer: "events?device=" in answer.url) as asked:
-        page.locator(".tk-live-device").filter(has_text="Van 1").click()
-    # The popup grows, and the map moves to make room, once the page has read its events.
-    asked.value.finished()
-    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
-    # By the keyboard: the map may move once more while a mouse is on its way to the link.
-    with page.expect_navigation():
-        page.locator(".tk-live-popup").get_by_role("link", name=say("Device")).press("Enter")
+    page.locator(".tk-live-device").filter(has_text="Van 1").click()
+    follow_link_of_popup(page, say("Device"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Van 1")
     expect(page.locator("[data-readout]")).to_contain_text(":")
     expect(page.get_by_text(say("Rules that watch it"))).to_be_visible()
