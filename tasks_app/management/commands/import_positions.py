@@ -11,7 +11,6 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -25,9 +24,7 @@ from tasks_app.services.intake import ImportSummary, estimate_fixes, import_file
 
 
 class Command(AuditedCommand):
-    help = gettext_lazy(
-        "Store the positions of CSV, GPX, GeoJSON or JSON files (.gz too). Nobody is alerted; safe to repeat."
-    )  # type: ignore[assignment]
+    help = _("Store the positions of CSV, GPX, GeoJSON or JSON files (.gz too). Nobody is alerted; safe to repeat.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")

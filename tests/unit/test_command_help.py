@@ -1,0 +1,25 @@
+"""`--help` of every command of ours, with those of its verbs."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from django.core.management import get_commands, load_command_class
+from django.utils import translation
+
+OURS = ("trackerproject", "trackerproject.dev", "tasks_app", "notifications_app", "reports_app")
+COMMANDS = sorted((app, name) for name, app in get_commands().items() if app in OURS)
+
+
+def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    verbs = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return [parser, *(one for action in verbs for verb in action.choices.values() for one in parsers(verb))]
+
+
+@pytest.mark.parametrize(("app", "name"), COMMANDS, ids=[name for _app, name in COMMANDS])
+def test_each_command_explains_itself(app, name):
+    for language in ("en", "pt-br"):
+        with translation.override(language):
+            for parser in parsers(load_command_class(app, name).create_parser("manage.py", name)):
+                assert parser.format_help().startswith("usage: manage.py")
