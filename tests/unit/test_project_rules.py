@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from django.apps import apps
 from django.db import models
+
+from tasks_app.ingest.trackers.registry import PROTOCOLS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("trackerproject", "tasks_app", "notifications_app", "reports_app")
@@ -87,26 +90,32 @@ def test_a_web_process_loads_no_option_that_it_does_not_use():
     assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
 
 
-def test_env_example_lists_every_variable_the_settings_read():
-    tree = ast.parse((ROOT / "trackerproject" / "settings.py").read_text())
-    names = {
-        node.args[0].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.args[0] if node.args else None, ast.Constant)
-        and (
-            (
-                isinstance(node.func, ast.Attribute)
-                and isinstance(node.func.value, ast.Name)
-                and node.func.value.id == "env"
-            )
-            or (isinstance(node.func, ast.Name) and node.func.id == "required")
-        )
-    }
-    listed = {
-        line.lstrip("# ").partition("=")[0] for line in (ROOT / ".env.example").read_text().splitlines() if "=" in line
-    }
-    assert names - listed == {"TEST_DB_SUFFIX"}
+SETTINGS_READ = """
+import environ, json
+class Example(environ.Env):
+    ENVIRON = EXAMPLE
+def noted(env, name, cast=None, default=environ.Env.NOTSET, parse_default=False):
+    variables[name] = [repr(default), repr(read(Example(), name, cast=cast, default=None))]
+    return read(env, name, cast=cast, default=default, parse_default=parse_default)
+variables, read, environ.Env.get_value = {}, environ.Env.get_value, noted
+from trackerproject import settings
+print(json.dumps(variables))
+"""
+# Their defaults follow from the machine or from other variables.
+SHOWN_BY_AN_EXAMPLE = {"SITE_URL", "ENCRYPTION_KEYS", "STATIC_ROOT", "MEDIA_ROOT", "POSITIONS_WORKERS", *REQUIRED}
+
+
+def test_env_example_lists_every_variable_the_settings_read_with_its_default():
+    example = dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    done = run(sys.executable, "-c", f"EXAMPLE = {example!r}{SETTINGS_READ}", **PRODUCTION)
+    assert done.returncode == 0, done.stderr
+    read = {name: tuple(values) for name, values in json.loads(done.stdout).items()}
+    assert read.keys() - example.keys() == {"TEST_DB_SUFFIX"}
+    with_default = {name for name, (default, _shown) in read.items() if default not in ("''", "[]", "{}")}
+    checked = (with_default - SHOWN_BY_AN_EXAMPLE) & example.keys()
+    assert {name: read[name] for name in checked if read[name][0] != read[name][1]} == {}
+    ports = {f"GATEWAY_{name.upper()}_PORT": str(one.port) for name, one in PROTOCOLS.items()}
+    assert {name: example[name] for name in example.keys() - read.keys()} == ports
 
 
 def python_files() -> list[Path]:
