@@ -9,6 +9,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -126,6 +127,16 @@ def check_unique_key(key: Any) -> None:
         key.encode()
     except (AttributeError, UnicodeEncodeError) as error:
         raise InvalidArguments(f"{key!r:.100} is no unique key: a text is meant.") from error
+
+
+def checked_job_id(job_id: Any) -> UUID:
+    """Return an id that a caller chose. Raises InvalidArguments for one that is no UUID."""
+    if isinstance(job_id, UUID):
+        return job_id
+    try:
+        return UUID(job_id)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidArguments(f"{job_id!r:.100} is no job id: a UUID is meant.") from error
 
 
 def encode_json_bytes(value: Any, default: Callable[[Any], Any] | None = None) -> bytes:

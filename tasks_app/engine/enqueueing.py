@@ -49,7 +49,7 @@ SIGN_PLACE = 5
 
 
 class JobOptions(msgspec.Struct, frozen=True):
-    """Options of the jobs that one call makes. Raises InvalidArguments for an unknown priority."""
+    """Options of the jobs that one call makes. Raises InvalidArguments for those that no job can have."""
 
     countdown: float | None = None
     eta: datetime | None = None
@@ -76,6 +76,15 @@ class JobOptions(msgspec.Struct, frozen=True):
     created_ms: int = 0
 
     def __post_init__(self) -> None:
+        # A worker could not read a message with a value of another type: the job would be accepted and fail.
+        if not isinstance(self.countdown, int | float | None):
+            raise InvalidArguments(f"{self.countdown!r:.100} is no countdown: seconds are meant.")
+        if not isinstance(self.eta, datetime | None):
+            raise InvalidArguments(f"{self.eta!r:.100} is no eta: a datetime with a time zone is meant.")
+        if not isinstance(self.timeout_seconds, int | float | None):
+            raise InvalidArguments(f"{self.timeout_seconds!r:.100} is no time limit: seconds are meant.")
+        if not isinstance(self.requested_by_id, int | None):
+            raise InvalidArguments(f"{self.requested_by_id!r:.100} is nobody: a user or the id of one is meant.")
         if self.priority not in PRIORITIES:
             raise InvalidArguments(f"Unknown priority {self.priority!r}: high, normal and low are known.")
         if self.lane_keys and self.priority != "normal" and any(self.lane_keys):

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
-from tasks_app.engine.arguments import ArgumentChecker, check_unique_key
+from tasks_app.engine.arguments import ArgumentChecker, check_unique_key, checked_job_id
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.batches import MAX_BATCH_BYTES, BatchFunction
 from tasks_app.engine.config import engine_config
@@ -190,7 +190,7 @@ class Task(Generic[P, R]):
             retry_of=retry_of,
             timeout_seconds=timeout_seconds,
         )
-        job_id = job_id or new_job_id()
+        job_id = new_job_id() if job_id is None else checked_job_id(job_id)
         if parts:
             indexes, calls = zip(*parts, strict=True)
             return self._make_group(self._checked(calls), indexes, job_id, options)
@@ -215,7 +215,7 @@ class Task(Generic[P, R]):
         checked = self._checked(calls)
         if any(self._parts(args, {}) for args in calls):
             raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
-        ids = list(job_ids) if job_ids is not None else [new_job_id() for _ in checked]
+        ids = [new_job_id() for _ in checked] if job_ids is None else [checked_job_id(one) for one in job_ids]
         if len(ids) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
         if unique_keys is not None and len(unique_keys) != len(checked):
@@ -252,7 +252,8 @@ class Task(Generic[P, R]):
         options = JobOptions(
             priority=priority, requested_by_id=getattr(requested_by, "pk", requested_by), schedule_id=schedule_id
         )
-        return self._make_group(self._checked(calls), indexes, job_id or new_job_id(), options)
+        group_id = new_job_id() if job_id is None else checked_job_id(job_id)
+        return self._make_group(self._checked(calls), indexes, group_id, options)
 
     def enqueue_checked(
         self, calls: Sequence[CheckedCall], *, indexes: Iterable[Iterable[int]] | None = None, requested_by: Any = None

@@ -133,6 +133,24 @@ def test_a_unique_key_is_a_text(key):
     assert jobs.finished == []
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"eta": "2026-12-01T00:00:00Z"}, "is no eta: a datetime with a time zone is meant"),
+        ({"eta": 1795428000}, "is no eta"),
+        ({"countdown": "60"}, "is no countdown: seconds are meant"),
+        ({"timeout_seconds": "60"}, "is no time limit: seconds are meant"),
+        ({"requested_by": "ana"}, "is nobody: a user or the id of one is meant"),
+        ({"job_id": "ab"}, "is no job id: a UUID is meant"),
+        ({"job_id": 7}, "is no job id"),
+    ],
+)
+def test_an_option_of_another_type_is_refused_at_the_call(options, sentence):
+    with inline_jobs() as jobs, pytest.raises(InvalidArguments, match=sentence):
+        probe.probe_add.apply_async([1], **options)
+    assert jobs.finished == []
+
+
 def test_jobs_that_enqueue_jobs_and_many_at_once_run_too():
     with inline_jobs() as jobs:
         double_outer.delay()
