@@ -21,7 +21,7 @@ from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.access import Right
 from tasks_app.queries.bulk_counts import StateCount, count_matching
 from tasks_app.queries.job_rights import CANCEL_JOBS, CHANGE_JOBS, RETRY_JOBS
-from tasks_app.queries.jobs import BoundedCount, InvalidSearch, JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.jobs import InvalidSearch, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import ask_for_bulk_action, cancel_job, change_priority, reason_text, retry_job
 
 MAX_LISTED = 10_000
@@ -149,7 +149,9 @@ class Command(BaseCommand):
         if as_json:
             print_json(self, counts)
             return
-        for each in counts or [StateCount(None, BoundedCount(0))]:
+        if not counts:
+            self.stdout.write(_("No job matches."))
+        for each in counts:
             number = f"{each.count.number}{'+' if each.count.is_more else ''}"
             left = f"  {_('left:')} {reason_text(each.code)}" if each.code else ""
             self.stdout.write(f"{number:>8} {each.state or ''}{left}")

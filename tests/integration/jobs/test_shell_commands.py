@@ -161,7 +161,7 @@ def test_it_counts_and_cancels_all_that_match_as_one_job(run_jobs):
     assert (job["result"]["changed"], job["requested_by_id"]) == (3, None)
     action = JobAction.objects.filter(verb="cancel").first()
     assert action.reason.startswith("shell: ")
-    assert "0" in run("jobs", "cancel", *match, "--dry-run", "--state", "queued")
+    assert run("jobs", "cancel", *match, "--dry-run", "--state", "queued") == "No job matches.\n"
 
 
 def test_it_changes_the_priority_of_waiting_jobs():
