@@ -58,23 +58,23 @@ def queue_table() -> Table:
 
 
 def worker_table() -> Table:
-    """Return one line per worker: process, memory, job and its age, lanes, mode. Raises RedisError."""
+    """Return one line per worker: its name and its cluster's as orders take them, memory, job, lanes. Raises RedisError."""
     table = Table(title=_("Workers"), title_justify="left")
     headings = (
         _("Queue"),
-        _("Host"),
-        _("Process"),
+        _("Worker"),
+        _("Cluster"),
         _("Memory (MB)"),
         _("Current job"),
         _("Lanes"),
         _("Heartbeat (s ago)"),
     )
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number in (2, 3, 6) else "left", no_wrap=number == 0)
+        table.add_column(heading, justify="right" if number in (3, 6) else "left", no_wrap=number < 3)
     for worker in list_workers():
         memory = f"{worker.memory_bytes / 2**20:,.0f}"
         lanes = numbers_text(worker.lanes)
-        row = (worker.queue, worker.host, str(worker.pid), memory, _what_it_does(worker), lanes)
+        row = (worker.queue, f"{worker.host}:{worker.pid}", worker.cluster, memory, _what_it_does(worker), lanes)
         table.add_row(*row, f"{worker.heartbeat_age_seconds:.1f}")
     return table
 

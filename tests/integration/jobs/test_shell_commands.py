@@ -253,7 +253,11 @@ def test_it_gives_orders_to_workers_by_host_and_process():
     assert run_json("workers", "grow", "host:7", "positions") == {"order": "grow", "name": "host:7"}
     assert [line.split(b'"')[3] for line in take_orders(client(), queue.keys, "host:7")] == [b"quiet", b"stop", b"grow"]
     client().set(Lane("positions", client(), 3).keys.lease, "host:7:positions:0:x")
-    assert "│ 3 " in run("workers", "list")
+    listed = run("workers", "list")
+    assert "│ 3 " in listed
+    # As orders name them.
+    assert f"│ {host}:71 " in listed
+    assert "│ host:7 " in listed
     assert {len(worker["lanes"]) for worker in run_json("qinfo")["workers"]} == {0, 1}
 
 
