@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import redis
@@ -12,6 +13,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client, masters_of
 from tasks_app.ingest.message import KPH_PER
 from tasks_app.redis_url import cluster_address, sentinel_address
+from tasks_app.utils.business_hours import parse_business_hours
 from tasks_app.utils.map_tiles import checked_tile_url
 from tasks_app.utils.outgoing_http import InvalidUrl, parse_url
 
@@ -111,6 +113,35 @@ def check_map_tiles(**_: Any) -> list[CheckMessage]:
         hint = "For example https://tile.openstreetmap.org/{z}/{x}/{y}.png (docs/map.md)."
         return [Error(f"MAP_TILE_URL: {error}", hint=hint, id="tasks_app.E009")]
     return []
+
+
+@register("tasks")
+def check_networks_and_hours(**_: Any) -> list[CheckMessage]:
+    """E011: networks, contacts or business hours that cannot be read, and would fail or be ignored where they are used."""
+    texts = [
+        f"{name}: {text!r} is no address or network."
+        for name in ("TRUSTED_PROXIES", "OUTGOING_ALLOWED_NETWORKS")
+        for text in map(str.strip, getattr(settings, name))
+        if text and not (text == "unix" and name == "TRUSTED_PROXIES") and not _is_network(text)
+    ]
+    texts += [
+        f"SECURITY_CONTACTS: {contact!r} begins with no mailto:, https: or tel:."
+        for contact in map(str.strip, settings.SECURITY_CONTACTS)
+        if not contact.startswith(("mailto:", "https:", "tel:"))
+    ]
+    try:
+        parse_business_hours(settings.BUSINESS_HOURS)
+    except ValueError as error:
+        texts.append(f"BUSINESS_HOURS: {error}")
+    return [Error(text, hint="See .env.example.", id="tasks_app.E011") for text in texts]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 @register(Tags.security, deploy=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 DEFAULT_DAYS = {
     "positions": 30,
     "archives": 3650,
@@ -23,5 +25,14 @@ DEFAULT_DAYS = {
 
 def retention_days(env: Any) -> dict[str, int]:
     """Kind -> days, from a variable RETENTION_..._DAYS each; that of reports is called REPORT_KEEP_DAYS."""
-    days = {kind: env.int(f"RETENTION_{kind.upper()}_DAYS", default=days) for kind, days in DEFAULT_DAYS.items()}
-    return {**days, "reports": env.int("REPORT_KEEP_DAYS", default=30)}
+    variables = {kind: (f"RETENTION_{kind.upper()}_DAYS", days) for kind, days in DEFAULT_DAYS.items()}
+    variables["reports"] = ("REPORT_KEEP_DAYS", 30)
+    return {kind: _days(env, *variable) for kind, variable in variables.items()}
+
+
+def _days(env: Any, name: str, default: int) -> int:
+    """Return a variable. 0 would not be "for ever": all would go at the next clean-up."""
+    days: int = env.int(name, default=default)
+    if days < 1:
+        raise ImproperlyConfigured(f"{name} must be at least 1.")
+    return days

@@ -6,13 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
 from trackerproject.command_ways import sms_provider, traccar_server
 from trackerproject.commands import command_settings
 from trackerproject.databases import databases
+from trackerproject.environment import Environment
 from trackerproject.file_storage import file_storage, static_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
@@ -26,7 +26,7 @@ from trackerproject.two_factor import TWO_FACTOR_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
+env = Environment()
 if (BASE_DIR / ".env").is_file():
     env.read_env(str(BASE_DIR / ".env"))
 

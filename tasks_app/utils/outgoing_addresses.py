@@ -45,7 +45,7 @@ class Refused(Exception):
 
 def networks(texts: Iterable[str]) -> list[IPNetwork]:
     """CIDR texts as networks. Raises ValueError."""
-    return [ipaddress.ip_network(text) for text in texts]
+    return [ipaddress.ip_network(text.strip()) for text in texts]
 
 
 def is_public(address: str, allowed: Sequence[IPNetwork] = ()) -> bool:

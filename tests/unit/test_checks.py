@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tasks_app.checks import check_cluster_options, check_command_ways, check_proxies, check_queues
+from tasks_app.checks import (
+    check_cluster_options,
+    check_command_ways,
+    check_networks_and_hours,
+    check_proxies,
+    check_queues,
+)
 
 
 def test_the_projects_own_settings_pass():
@@ -30,6 +36,29 @@ def test_an_option_without_meaning_is_found_in_a_queue_too(settings):
 def test_queues_and_clusters_must_agree(settings):
     settings.QUEUES = ("positions",)
     assert [error.id for error in check_queues()] == ["tasks_app.E002"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "texts"),
+    [
+        ("TRUSTED_PROXIES", ["127.0.0.1", "10.0.0.0/8", "unix"], []),
+        ("TRUSTED_PROXIES", ["proxy.internal"], ["TRUSTED_PROXIES: 'proxy.internal' is no address or network."]),
+        ("OUTGOING_ALLOWED_NETWORKS", ["10.1.2.0/24", ""], []),
+        (
+            "OUTGOING_ALLOWED_NETWORKS",
+            ["10.1.2.3/24"],
+            ["OUTGOING_ALLOWED_NETWORKS: '10.1.2.3/24' is no address or network."],
+        ),
+        ("OUTGOING_ALLOWED_NETWORKS", ["unix"], ["OUTGOING_ALLOWED_NETWORKS: 'unix' is no address or network."]),
+        ("SECURITY_CONTACTS", ["mailto:security@example.org", " https://example.org/security"], []),
+        ("SECURITY_CONTACTS", ["a@b.org"], ["SECURITY_CONTACTS: 'a@b.org' begins with no mailto:, https: or tel:."]),
+        ("BUSINESS_HOURS", "", []),
+        ("BUSINESS_HOURS", "7-19", ["BUSINESS_HOURS: Write business hours as 07:00-19:00."]),
+    ],
+)
+def test_networks_contacts_and_hours_that_cannot_be_read_are_refused(settings, setting, value, texts):
+    setattr(settings, setting, value)
+    assert [error.msg for error in check_networks_and_hours()] == texts
 
 
 def test_a_trusted_proxy_that_is_everybody_is_noticed(settings):

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -105,8 +106,17 @@ print(json.dumps(variables))
 SHOWN_BY_AN_EXAMPLE = {"SITE_URL", "ENCRYPTION_KEYS", "STATIC_ROOT", "MEDIA_ROOT", "POSITIONS_WORKERS", *REQUIRED}
 
 
+def env_example() -> dict[str, list[str]]:
+    """Variable -> its words as a shell reads them, which also loads this file."""
+    text = (ROOT / ".env.example").read_text()
+    return {
+        name: shlex.split(value) for name, value in re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE)
+    }
+
+
 def test_env_example_lists_every_variable_the_settings_read_with_its_default():
-    example = dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert {name: words for name, words in env_example().items() if len(words) > 1} == {}
+    example = {name: "".join(words) for name, words in env_example().items()}
     done = run(sys.executable, "-c", f"EXAMPLE = {example!r}{SETTINGS_READ}", **PRODUCTION)
     assert done.returncode == 0, done.stderr
     read = {name: tuple(values) for name, values in json.loads(done.stdout).items()}

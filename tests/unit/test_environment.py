@@ -1,0 +1,71 @@
+"""Variables of the environment that cannot be what they are meant to be."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from trackerproject.environment import Environment
+from trackerproject.retention import retention_days
+
+
+class Given(Environment):
+    def __init__(self, **variables: str) -> None:
+        super().__init__()
+        self.ENVIRON = variables
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "sentence"),
+    [
+        ("int", "abc", "X must be a whole number, not 'abc'."),
+        ("int", "", "X must be a whole number, not ''."),
+        ("int", "1.5", "X must be a whole number, not '1.5'."),
+        ("int", "-1", "X must not be below 0."),
+        ("float", "soon", "X must be a number, not 'soon'."),
+        ("float", "-0.5", "X must not be below 0."),
+        # These were taken for 0.
+        ("bool", "enabled", "X must be 1 or 0, not 'enabled'."),
+        ("bool", "2", "X must be 1 or 0, not '2'."),
+        ("json", "{'key': 'secret'}", "X cannot be read: Expecting property name enclosed in double quotes"),
+        ("dict", "reports", "X cannot be read: "),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_its_name(read, value, sentence):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        getattr(Given(X=value), read)("X")
+    assert str(caught.value).startswith(sentence)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("read", "value", "expected"),
+    [
+        ("int", " 7 ", 7),
+        ("float", "1.5", 1.5),
+        ("bool", "True", True),
+        ("bool", "yes", True),
+        ("bool", "off", False),
+        ("bool", "", False),
+        ("list", "a,b", ["a", "b"]),
+        ("json", '{"a": "b"}', {"a": "b"}),
+        ("dict", "a=b", {"a": "b"}),
+    ],
+)
+def test_what_is_meant_is_read(read, value, expected):
+    assert getattr(Given(X=value), read)("X") == expected
+
+
+def test_a_variable_that_is_not_set_has_its_default():
+    assert (Given().int("X", default=-1), Given().bool("X", default=True), Given().list("X", default=[])) == (
+        -1,
+        True,
+        [],
+    )
+
+
+def test_retention_of_no_day_is_refused():
+    assert retention_days(Given(RETENTION_EVENTS_DAYS="1"))["events"] == 1
+    for name in ("RETENTION_POSITIONS_DAYS", "REPORT_KEEP_DAYS"):
+        with pytest.raises(ImproperlyConfigured, match=f"{name} must be at least 1"):
+            retention_days(Given(**{name: "0"}))

@@ -1,0 +1,33 @@
+"""Variables of the environment, read so that a wrong one ends the start with its name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_MEANT = {int: "a whole number", float: "a number", bool: "1 or 0"}
+_BOOLEANS = {*environ.Env.BOOLEAN_TRUE_STRINGS, "0", "false", "off", "no", "n", ""}
+
+
+class Environment(environ.Env):
+    """Raises ImproperlyConfigured for a value that is none of its kind; no number of the settings is below 0."""
+
+    def get_value(
+        self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
+    ) -> Any:
+        """Return the variable's value. The message leaves the value out where it may be a secret."""
+        given = self.ENVIRON.get(var)
+        # Whatever else stood there would be taken for 0: a switch that is meant to be on would be off.
+        if cast is bool and given is not None and given.strip().lower() not in _BOOLEANS:
+            raise ImproperlyConfigured(f"{var} must be 1 or 0, not {given!r}.")
+        try:
+            value = super().get_value(var, cast=cast, default=default, parse_default=parse_default)
+        except (TypeError, ValueError) as error:
+            if meant := _MEANT.get(cast):
+                raise ImproperlyConfigured(f"{var} must be {meant}, not {given!r}.") from error
+            raise ImproperlyConfigured(f"{var} cannot be read: {error}") from error
+        if cast in (int, float) and given is not None and value < 0:
+            raise ImproperlyConfigured(f"{var} must not be below 0.")
+        return value
