@@ -14,7 +14,10 @@ from tasks_app.ingest.message import DeviceMessage
 
 
 class BadFrame(ValueError):
-    """A frame that cannot be right: it is counted under `code`, is not acknowledged, and closes no connection."""
+    """A frame that cannot be right: it is counted under `code`, is not acknowledged, and closes no connection.
+
+    Whole frames whose content cannot be read are no BadFrame (`messages.unreadable`): they would come again for ever.
+    """
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -99,8 +102,8 @@ class Decoded:
 
     `device_id` is the identifier stated in the frame, "" where the connection's counts. `reply` is sent once the messages are
     in Redis; `refusal` in its place to a tracker that is not registered or switched off. `kind` is a word for counters:
-    login, heartbeat, position, alarm, answer or other. `is_relay_cut` is the state of the engine's relay in a frame without a
-    place, None where it says nothing of it: fixes say it by their attributes.
+    login, heartbeat, position, alarm, answer or other, or the code of what of it cannot be read. `is_relay_cut` is the state of
+    the engine's relay in a frame without a place, None where it says nothing of it: fixes say it by their attributes.
     """
 
     kind: str

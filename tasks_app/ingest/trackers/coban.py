@@ -93,6 +93,8 @@ def _take(piece: bytes, frames: list[bytes]) -> int:
     elif piece[:begin].endswith(_LOGIN):
         begin -= len(_LOGIN)
     before = piece[:begin].strip(b" \x00")
+    if len(piece) - begin > MAX_FRAME_BYTES:
+        return len(piece)
     is_alive = _HEARTBEAT.fullmatch(before) is not None
     frames += [one for one in (before if is_alive else b"", piece[begin:]) if one]
     return 0 if is_alive else len(before)

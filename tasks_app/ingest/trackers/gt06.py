@@ -48,6 +48,7 @@ from tasks_app.ingest.trackers.messages import (
     keep_status,
     required_device_id,
     status_message,
+    unreadable,
     with_status,
 )
 
@@ -69,6 +70,7 @@ _LOGIN, _STATUS, _HEARTBEAT, _TIME, _INFORMATION = 0x01, 0x13, 0x23, 0x8A, 0x94
 _REPLY, _LONG_REPLY, _COMMAND = 0x15, 0x21, 0x80
 _POSITIONS = frozenset({0x10, 0x11, 0x12, 0x22, 0x31, 0x32, 0xA0})
 _ALARM_POSITIONS = frozenset({0x16, 0x26, 0x27})
+_ANSWERED = _POSITIONS | _ALARM_POSITIONS | {_STATUS, _HEARTBEAT}
 # Cells behind the place: MCC, MNC, LAC and cell, of 4G with longer numbers.
 _CELL_BYTES = {0x22: 8, 0xA0: 16}
 
@@ -161,12 +163,18 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     at = 3 if frame[0] == 0x78 else 4
     kind, content, serial = frame[at], frame[at + 1 : -6], frame[-6:-4]
+    if kind == _LOGIN:
+        return _decode_login(content, session, serial)
+    device_id = required_device_id(session)
     try:
-        if kind == _LOGIN:
-            return _decode_login(content, session, serial)
         return _decode_content(kind, content, serial, session, now)
     except (struct_error, IndexError) as error:
-        raise BadFrame("wrong_length", f"The content of type {kind:02X} is too short: {error}.") from error
+        reply = _framed(kind, b"", serial) if kind in _ANSWERED else b""
+        return unreadable(_too_short(kind, error), device_id, reply=reply)
+
+
+def _too_short(kind: int, error: Exception) -> BadFrame:
+    return BadFrame("wrong_length", f"The content of type {kind:02X} is too short: {error}.")
 
 
 def _decode_login(content: bytes, session: TrackerSession, serial: bytes) -> Decoded:
@@ -183,7 +191,6 @@ def _decode_login(content: bytes, session: TrackerSession, serial: bytes) -> Dec
 
 
 def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSession, now: datetime) -> Decoded:
-    device_id = required_device_id(session)
     if kind in _POSITIONS or kind in _ALARM_POSITIONS:
         return _decode_position(kind, content, serial, session, now)
     attributes: dict[str, Any] = {}
@@ -198,14 +205,14 @@ def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSe
         clock = (now.year % 100, now.month, now.day, now.hour, now.minute, now.second)
         reply = _framed(kind, bytes(clock), serial)
     elif kind == _INFORMATION and content[:1] == b"\x00":
-        attributes = {"power": int.from_bytes(content[1:3], "big") / 100}
+        attributes = {"power": (content[1] << 8 | content[2]) / 100}
     elif kind in (_REPLY, _LONG_REPLY):
         answer, name = _decode_answer(kind, content, session), "answer"
         # The relay as it is after the command comes with the next state.
         forget_status(session, RELAY)
     if attributes:
         keep_status(session, attributes, now)
-    message = status_message(now=now, device_id=device_id, attributes=attributes)
+    message = status_message(now=now, device_id=session.device_id, attributes=attributes)
     kind_name = "alarm" if message.unlocated else name
     return Decoded(kind_name, "", (message,), reply, answer=answer, is_relay_cut=attributes.get(RELAY))
 
@@ -217,18 +224,21 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
     attributes: dict[str, Any] = {"sat": satellites & 0x0F}
     if flags & 0x4000:
         attributes["ignition"] = bool(flags & 0x8000)
+    fault = None
     if kind in _ALARM_POSITIONS:
-        # The length counts itself; it is 0 where no cell is known.
-        state = content[_PLACE.size + max(1, content[_PLACE.size]) :]
-        attributes |= {**_state(state[0], state[3:4]), **_level(state[1]), "rssi": state[2]}
-        keep_status(session, attributes, now)
+        try:
+            attributes |= _alarm_state(content)
+            keep_status(session, attributes, now)
+        except IndexError as error:
+            # The place is read for all that.
+            fault = _too_short(kind, error)
     elif kind in _CELL_BYTES:
         attributes |= _upload(content[_PLACE.size :], _CELL_BYTES[kind])
     if "archive" not in attributes:
         attributes = with_status(session, attributes, now, timestamp)
     message = fix_message(
         now=now,
-        device_id=required_device_id(session),
+        device_id=session.device_id,
         timestamp=timestamp,
         latitude=latitude / _UNITS_PER_DEGREE * (1 if flags & 0x0400 else -1),
         longitude=longitude / _UNITS_PER_DEGREE * (-1 if flags & 0x0800 else 1),
@@ -237,10 +247,19 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
         attributes=attributes,
         is_valid=bool(flags & 0x1000),
     )
+    reply = _framed(kind, b"", serial)
+    if fault is not None:
+        return unreadable(fault, session.device_id, reply=reply, readable=(message,))
     is_alarm = "alarm" in attributes
     is_relay_cut = attributes.get(RELAY) if message.content is None and kind in _ALARM_POSITIONS else None
-    reply = _framed(kind, b"", serial)
     return Decoded("alarm" if is_alarm else "position", "", (message,), reply, is_relay_cut=is_relay_cut)
+
+
+def _alarm_state(content: bytes) -> dict[str, Any]:
+    """The state behind the place and the cell of an alarm. Raises IndexError."""
+    # The length counts itself; it is 0 where no cell is known.
+    state = content[_PLACE.size + max(1, content[_PLACE.size]) :]
+    return {**_state(state[0], state[3:4]), **_level(state[1]), "rssi": state[2]}
 
 
 def _state(information: int, alarm: bytes = b"") -> dict[str, Any]:
@@ -281,18 +300,19 @@ _BAD = re.compile(
     r"\b(?:unvalued|fail\w*|error|invalid|unknown|wrong|denied|refuse\w*|speed limit|not (?:allowed|supported|fixed))\b",
     re.IGNORECASE,
 )
+_REPLY_HEAD, _LONG_REPLY_HEAD = Struct(">BI"), Struct(">IB")
 _OLD_RELAY = re.compile(r"\b(?:DYD|HFYD)\b", re.IGNORECASE)
 
 
 def _decode_answer(kind: int, content: bytes, session: TrackerSession) -> CommandAnswer:
     if kind == _REPLY:
         # Some clones state a length of 0 and fill up with zeros.
-        count, flag = content[0], int.from_bytes(content[1:5], "big")
+        count, flag = _REPLY_HEAD.unpack_from(content)
         data = content[5 : 1 + count] if 4 < count < len(content) else content[5:].partition(b"\x00")[0]
         text = data.decode("utf-8", "replace")
     else:
-        flag, is_wide = int.from_bytes(content[:4], "big"), content[4] == 2
-        text = content[5:].decode("utf-16-be" if is_wide else "utf-8", "replace")
+        flag, coding = _LONG_REPLY_HEAD.unpack_from(content)
+        text = content[5:].decode("utf-16-be" if coding == 2 else "utf-8", "replace")
     text = text.strip("\x00\r\n ")
     if _OLD_RELAY.search(text):
         session.memory["relay"] = "DYD"

@@ -37,6 +37,7 @@ from tasks_app.ingest.trackers.messages import (
     relay_without_place,
     required_device_id,
     status_message,
+    unreadable,
     with_status,
 )
 from tasks_app.ingest.trackers.text_fields import (
@@ -71,8 +72,17 @@ _CLOCK_AND_DAY = re.compile(
 )
 _TEXT, _BINARY = b"*$"
 _MARKS, _LINE_ENDS = b"*$X", b"\r\n"
+# The beginning of a text, and of a binary frame up to its date, which the other one has not by chance.
+_TEXT_HEAD = re.compile(rb"\*[A-Z]{2},[0-9]{5}")
+_BINARY_HEAD = re.compile(
+    rb"\$[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59\x60-\x69\x70-\x79\x80-\x89\x90-\x99]{5}"
+    rb"[\x00-\x09\x10-\x19\x20-\x23](?:[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59]){2}"
+    rb"[\x01-\x09\x10-\x19\x20-\x29\x30-\x31][\x01-\x09\x10-\x12]"
+)
+_HEAD_BYTES = 11
 # After garbage an X is no heartbeat: it may stand in any text.
 _START = re.compile(rb"[*$]")
+_ANSWERED = frozenset({"V1", "NBR"})
 _HEARTBEATS = frozenset({"HTBT", "V0"})
 _PLACES = frozenset({"V1", "V2", "V5", "V6", "V8", "VI1", "V19", "VP1"})
 _NORTH_SOUTH, _EAST_WEST = frozenset("NS"), frozenset("EW")
@@ -103,8 +113,16 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
         start = begin if buffer[begin] in _MARKS else found.start() if found else len(buffer)
         skipped += start - begin
         used, end = start, _end(buffer, start)
+        if other := _other_within(buffer, start, end):
+            skipped += other - used
+            used = other
+            continue
         if end < 0:
             break
+        if end - start > MAX_FRAME_BYTES:
+            skipped += end - start
+            used = end
+            continue
         # A text that begins again within has lost its end.
         start = max(buffer.rfind(b"*", start, end), start) if buffer[start] == _TEXT else start
         skipped += start - used
@@ -126,6 +144,13 @@ def _end(buffer: bytes, start: int) -> int:
     if buffer[start] == _TEXT:
         return buffer.find(b"#", start) + 1 or -1
     return start + BINARY_BYTES if start + BINARY_BYTES <= len(buffer) else -1
+
+
+def _other_within(buffer: bytes, start: int, end: int) -> int:
+    """The place where a text begins in a binary frame, or a binary one in a text: that has lost its end. 0 where none does."""
+    head = {_TEXT: _BINARY_HEAD, _BINARY: _TEXT_HEAD}.get(buffer[start]) if start < len(buffer) else None
+    found = head.search(buffer, start, end + _HEAD_BYTES if end >= 0 else len(buffer)) if head else None
+    return found.start() if found and (end < 0 or found.start() < end) else 0
 
 
 def _after_added(buffer: bytes, used: int, session: TrackerSession) -> int:
@@ -168,18 +193,19 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         raise BadFrame("missing_device_id", "The second field must be the device's number.")
     device_id = required_device_id(session, stated)
     session.memory[MAKER] = maker
-    attributes, message = _message(device_id, fields, session, now)
+    answered = f"*{maker},{device_id},V4,{kind},{now:%Y%m%d%H%M%S}#".encode() if kind in _ANSWERED else b""
+    try:
+        attributes, message = _message(device_id, fields, session, now)
+    except BadFrame as error:
+        return unreadable(error, device_id, stated=stated, reply=answered)
     is_relay_cut = relay_without_place(message, attributes)
     if kind == "SMS":
         return Decoded("answer", stated, (message,), answer=CommandAnswer(",".join(fields[3:]) or kind))
     if kind == "V4":
         return Decoded("answer", stated, (message,), answer=_answer(fields), is_relay_cut=is_relay_cut)
-    reply = ""
-    if kind in ("V1", "NBR"):
-        reply = f"*{maker},{device_id},V4,{kind},{now:%Y%m%d%H%M%S}#"
-    elif kind in _HEARTBEATS:
+    if kind in _HEARTBEATS:
         return Decoded("heartbeat", stated, (message,), f"*{maker},{device_id},{kind}#".encode())
-    return Decoded(kind_of((message,)), stated, (message,), reply.encode(), is_relay_cut=is_relay_cut)
+    return Decoded(kind_of((message,)), stated, (message,), answered, is_relay_cut=is_relay_cut)
 
 
 def _place_at(fields: list[str]) -> int | None:

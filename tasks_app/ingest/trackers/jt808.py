@@ -15,6 +15,7 @@ and let run by F1 of the terminal control, Huabao's words, or by 64 and 65 as ot
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from struct import Struct
@@ -42,12 +43,11 @@ from tasks_app.ingest.trackers.jt808_locations import is_relay_cut_in, locations
 from tasks_app.ingest.trackers.jt808_parts import (
     MAX_PARTS,
     Parts,
-    forget_parts,
     held_parts,
     parts_of,
     request_for_missing,
 )
-from tasks_app.ingest.trackers.messages import kind_of, status_message
+from tasks_app.ingest.trackers.messages import kind_of, status_message, unreadable
 
 # A body has at most 1023 bytes, each of which may be escaped; there may be none between header and checksum.
 MIN_CONTENT_BYTES, MAX_CONTENT_BYTES = 13, 2200
@@ -112,13 +112,13 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     try:
         header, body, is_part = _read_header(content)
-        device_id = _device_id(header.phone)
-        session.memory["header"] = header
-        if is_part:
-            return _decode_part(frame, header, device_id, session, now)
-        return _decode_message(header, body, device_id, session, now)
-    except (struct_error, IndexError) as error:
+    except struct_error as error:
         raise BadFrame("wrong_length", f"The content is too short: {error}.") from error
+    device_id = _device_id(header.phone)
+    session.memory["header"] = header
+    if is_part:
+        return _decode_part(frame, header, device_id, session, now)
+    return _decode_message(header, body, device_id, session, now)
 
 
 def _unescaped(frame: bytes) -> bytes:
@@ -131,7 +131,8 @@ def _decode_part(frame: bytes, header: _Header, device_id: str, session: Tracker
     if header.message not in _IN_PARTS or header.total > MAX_PARTS:
         return _acknowledged("other", header, device_id, life, _UNSUPPORTED)
     if not 1 <= header.part <= header.total:
-        raise BadFrame("wrong_part", f"There is no part {header.part} of {header.total}.")
+        fault = BadFrame("wrong_part", f"There is no part {header.part} of {header.total}.")
+        return unreadable(fault, device_id, stated=device_id, reply=_general_answer(header, _OK))
     parts = parts_of(
         session, message=header.message, total=header.total, index=header.part, serial=header.serial, now=now
     )
@@ -145,13 +146,9 @@ def _decode_part(frame: bytes, header: _Header, device_id: str, session: Tracker
 
 
 def _decode_whole(parts: Parts, header: _Header, device_id: str, session: TrackerSession, now: datetime) -> Decoded:
-    """The message of all parts. They stay, for as long as it may have to be decoded again. Raises BadFrame, struct.error."""
+    """The message of all parts. They stay, for as long as it may have to be decoded again."""
     read = [_read_header(_unescaped(frame)) for frame in parts.in_order()]
-    try:
-        found = _decode_message(header, b"".join(body for _, body, _ in read), device_id, session, now)
-    except (BadFrame, struct_error, IndexError):
-        forget_parts(session)
-        raise
+    found = _decode_message(header, b"".join(body for _, body, _ in read), device_id, session, now)
     answered = [one for one, _, _ in read] if header.message in _LOCATIONS else [header]
     return replace(found, reply=b"".join(_general_answer(one, _OK) for one in answered))
 
@@ -224,21 +221,22 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
         refused = _framed(_REGISTERED, serial + bytes([_NO_SUCH_TERMINAL]), header)
         return Decoded("login", device_id, reply=accepted, refusal=refused)
     if message in _LOCATIONS:
-        messages = tuple(locations(body, device_id, session, now, is_batch=message == _BATCH))
+        found, fault = locations(body, device_id, session, now, is_batch=message == _BATCH)
+        messages = tuple(found)
+        if fault is not None:
+            reply = _general_answer(header, _OK)
+            return unreadable(fault, device_id, stated=device_id, reply=reply, readable=messages)
         is_state = message == _LOCATION and messages[0].content is None
         is_relay_cut = is_relay_cut_in(body) if is_state else None
         return _acknowledged(kind_of(messages), header, device_id, messages, is_relay_cut=is_relay_cut)
     if message in (_AUTHENTICATE, _HEARTBEAT, _LOGOUT):
         kind = "login" if message == _AUTHENTICATE else "heartbeat"
-        found = _acknowledged(kind, header, device_id, _life(device_id, now))
+        beat = _acknowledged(kind, header, device_id, _life(device_id, now))
         missing = _request_for_missing(held_parts(session), header) if message == _HEARTBEAT else b""
-        return replace(found, reply=found.reply + missing)
+        return replace(beat, reply=beat.reply + missing)
     if message in (_ANSWER, _ASKED_LOCATION, _PARAMETERS, _PROPERTIES, _TEXT):
-        messages = _life(device_id, now)
-        if message == _ASKED_LOCATION:
-            messages = tuple(locations(body[2:], device_id, session, now))
         reply = _general_answer(header, _OK) if message == _TEXT else b""
-        return Decoded("answer", device_id, messages, reply, answer=_answer(message, body))
+        return _decode_answer(message, body, device_id, session, now, reply)
     return _acknowledged("other", header, device_id, _life(device_id, now), _UNSUPPORTED)
 
 
@@ -246,6 +244,22 @@ def _decode_message(header: _Header, body: bytes, device_id: str, session: Track
 
 _GOOD = re.compile(r"\b(?:success\w*|already|ok)\b", re.IGNORECASE)
 _BAD = re.compile(r"\b(?:fail\w*|error|invalid|unknown|wrong|denied|refuse\w*|unsupported)\b", re.IGNORECASE)
+
+
+def _decode_answer(
+    message: int, body: bytes, device_id: str, session: TrackerSession, now: datetime, reply: bytes
+) -> Decoded:
+    try:
+        answer, fault = _answer(message, body), None
+    except struct_error as error:
+        answer, fault = None, BadFrame("wrong_length", f"The answer is too short: {error}.")
+    messages: Sequence[DeviceMessage] = ()
+    if message == _ASKED_LOCATION and fault is None:
+        messages, fault = locations(body[2:], device_id, session, now)
+    if fault is not None:
+        # It may answer a command for all that.
+        return replace(unreadable(fault, device_id, stated=device_id, reply=reply, readable=messages), answer=answer)
+    return Decoded("answer", device_id, tuple(messages) or _life(device_id, now), reply, answer=answer)
 
 
 def _answer(message: int, body: bytes) -> CommandAnswer:

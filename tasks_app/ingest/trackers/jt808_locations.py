@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from struct import Struct
+from struct import error as struct_error
 from typing import Any
 
 from tasks_app.ingest.message import DeviceMessage
@@ -13,9 +14,9 @@ from tasks_app.ingest.trackers.messages import epoch_seconds, fix_message, joine
 
 CHINA_MINUTES = 480
 
-# Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course.
-_PLACE = Struct(">IIIIhHH")
-_PLACE_BYTES = _PLACE.size + 6
+# Alarms, states, latitude and longitude in 1e-6 degrees, altitude in m, speed in 0.1 km/h, course, time.
+_PLACE = Struct(">IIIIhHH6s")
+_PLACE_BYTES = _PLACE.size
 
 # The circuits of oil and of power.
 _RELAY_BITS = 0x0C00
@@ -43,28 +44,47 @@ def is_relay_cut_in(body: bytes) -> bool:
 
 def locations(
     body: bytes, device_id: str, session: TrackerSession, now: datetime, *, is_batch: bool = False
-) -> list[DeviceMessage]:
-    """Return the locations of a body: one, or those of a batch. Raises BadFrame, struct.error."""
-    if not is_batch:
-        return [_location(body, device_id, session, now, {})]
-    count, kind = Struct(">HB").unpack_from(body)
-    known = {"archive": True} if kind == 1 else {}
-    at, found = 3, []
-    for _number in range(count):
-        (length,) = Struct(">H").unpack_from(body, at)
-        at += 2 + length
-        if at > len(body):
-            raise BadFrame("wrong_length", f"A location of {length} bytes does not fit into the batch.")
-        found.append(_location(body[at - length : at], device_id, session, now, known))
-    return found
+) -> tuple[list[DeviceMessage], BadFrame | None]:
+    """Return the locations of a body, one or those of a batch, and what of it cannot be read."""
+    found: list[DeviceMessage] = []
+    fault = None
+    pieces, known = _pieces(body) if is_batch else ([body], {})
+    for piece in pieces:
+        try:
+            found.append(_location(piece, device_id, session, now, known))
+        except struct_error:
+            fault = BadFrame("wrong_length", f"A location has at least {_PLACE_BYTES} bytes, not {len(piece)}.")
+    if is_batch and fault is None:
+        fault = _fault_of_batch(body, pieces)
+    return found, fault
+
+
+def _pieces(body: bytes) -> tuple[list[bytes], dict[str, Any]]:
+    """The locations of a batch by their lengths, as many as there are, and the attributes of all of them."""
+    at, count = 3, int.from_bytes(body[:2], "big")
+    found: list[bytes] = []
+    # Some fill up with zeros.
+    while at + 2 <= len(body) and (len(found) < count or any(body[at:])):
+        begin, at = at + 2, at + 2 + int.from_bytes(body[at : at + 2], "big")
+        if at <= len(body):
+            found.append(body[begin:at])
+    return found, {"archive": True} if body[2:3] == b"\x01" else {}
+
+
+def _fault_of_batch(body: bytes, pieces: list[bytes]) -> BadFrame | None:
+    count = int.from_bytes(body[:2], "big")
+    size = 3 + sum(2 + len(piece) for piece in pieces)
+    if len(body) > 2 and count == len(pieces) and not any(body[size:]):
+        return None
+    sentence = f"The batch of {len(body)} bytes holds {len(pieces)} locations of {size} bytes in all, not {count}."
+    return BadFrame("wrong_length", sentence)
 
 
 def _location(
     body: bytes, device_id: str, session: TrackerSession, now: datetime, known: dict[str, Any]
 ) -> DeviceMessage:
-    alarms, state, latitude, longitude, altitude, speed, course = _PLACE.unpack_from(body)
-    if len(body) < _PLACE_BYTES:
-        raise BadFrame("wrong_length", "The location has no time.")
+    """The message of a location. Raises struct.error for one that is too short."""
+    alarms, state, latitude, longitude, altitude, speed, course, time = _PLACE.unpack_from(body)
     attributes = {
         **known,
         "ignition": bool(state & 0x01),
@@ -76,7 +96,7 @@ def _location(
     return fix_message(
         now=now,
         device_id=device_id,
-        timestamp=_timestamp(body[_PLACE.size : _PLACE_BYTES].hex(), session),
+        timestamp=_timestamp(time.hex(), session),
         latitude=latitude / 1e6 * (-1 if state & 0x04 else 1),
         longitude=longitude / 1e6 * (-1 if state & 0x08 else 1),
         speed_kph=speed / 10,

@@ -67,11 +67,6 @@ def held_parts(session: TrackerSession) -> Parts | None:
     return parts
 
 
-def forget_parts(session: TrackerSession) -> None:
-    """Forget the parts of a message that cannot be right."""
-    session.memory.pop(_MEMORY, None)
-
-
 def request_for_missing(parts: Parts | None, *, is_2019: bool) -> bytes:
     """Return the body that asks for the parts that are missing, b"" for none or where it was asked often enough."""
     missing = parts.missing if parts is not None else []

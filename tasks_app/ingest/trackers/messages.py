@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
 from tasks_app.ingest.attributes import is_clean
-from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.gps_weeks import MAX_AHEAD
 from tasks_app.ingest.json_batch import HIGHEST_USUAL_METERS, LOWEST_USUAL_METERS, USUAL_SPEED_KPH
 from tasks_app.ingest.message import DeviceMessage, refused_or_alarm
-from tasks_app.ingest.trackers.base import BadFrame, TrackerSession
+from tasks_app.ingest.trackers.base import BadFrame, Decoded, TrackerSession
 from tasks_app.ingest.unlocated_alarms import unlocated_alarm
 from tasks_app.ingest.validate import InvalidFix, check_device_id, make_fix, parse_live_timestamp
 
@@ -114,6 +114,18 @@ def status_message(
 def relay_without_place(message: DeviceMessage, attributes: Mapping[str, Any]) -> bool | None:
     """The state of the engine's relay in a report of now without a place; None where its fix says it, or nothing does."""
     return None if message.content is not None or "archive" in attributes else attributes.get("blocked")
+
+
+def unreadable(
+    error: BadFrame, device_id: str, *, stated: str = "", reply: bytes = b"", readable: Iterable[DeviceMessage] = ()
+) -> Decoded:
+    """A frame that came whole, and (but for what is `readable` of it) cannot be read.
+
+    It goes into the quarantine, and is acknowledged: it would not get better, and its tracker never come to what it has after
+    it. `stated` is the identifier in the frame, if there is one.
+    """
+    refused = DeviceMessage(device_id, RejectedFix(0, error.code, error.detail))
+    return Decoded(error.code, stated, (*readable, refused), reply)
 
 
 def kind_of(messages: Iterable[DeviceMessage]) -> str:

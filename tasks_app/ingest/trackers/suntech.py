@@ -11,12 +11,9 @@ UDP_ACK is set to in the tracker: it ignores those it does not wait for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
-
-from django.utils.translation import gettext as _
 
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.trackers.base import (
@@ -24,16 +21,13 @@ from tasks_app.ingest.trackers.base import (
     CommandAnswer,
     Cut,
     Decoded,
-    EncodedCommand,
     FrameTooLong,
-    InvalidCommand,
-    OutgoingCommand,
     TrackerProtocol,
     TrackerSession,
 )
-from tasks_app.ingest.trackers.command_texts import Texts, command_text
-from tasks_app.ingest.trackers.messages import fix_message, kind_of, relay_without_place, status_message
-from tasks_app.ingest.trackers.suntech_binary import KINDS, read_binary
+from tasks_app.ingest.trackers.messages import fix_message, kind_of, relay_without_place, status_message, unreadable
+from tasks_app.ingest.trackers.suntech_binary import KINDS, check_place, read_binary
+from tasks_app.ingest.trackers.suntech_commands import DEFAULT_PREFIX, PREFIX, TEXTS, encode
 from tasks_app.ingest.trackers.text_fields import (
     field_at,
     hexadecimal,
@@ -48,19 +42,19 @@ from tasks_app.ingest.trackers.text_fields import (
 # UEX frames carry 500 bytes of a serial line.
 MAX_FRAME_BYTES = 2048
 MAX_SERIAL_BYTES = 512
-# What commands begin with, of the model that was heard; "" is the universal protocol.
-PREFIX = "suntech_prefix"
-DEFAULT_PREFIX = "ST300"
-MAX_COMMAND_LENGTH = 500
 
 _HEAD = re.compile(r"(S[AT][0-9]{3})([A-Z]{3})")
 # The beginning of a text of either family, up to the device's number.
 _START = re.compile(rb"S[AT][0-9]{3}[A-Z]{3};(?:Res;)?[0-9]{5,15};|(?:STT|ALT|ALV|RES|CMD|BLE);[0-9]{10}(?:;|$)")
+_START_BYTES = 32
+_BINARY_START = re.compile(rb"[\x81\x82]\x00")
+_ANY_START = re.compile(_START.pattern + b"|" + _BINARY_START.pattern)
 _DEVICE_ID = re.compile(r"[0-9]{5,15}")
 _DATE = re.compile(r"[0-9]{8}")
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _VOLTS = re.compile(r"[0-9]\.[0-9]{1,2}")
 _REPORTS = frozenset({"STT", "EMG", "EVT", "ALT", "UEX"})
+_MASKED = frozenset({"STT", "ALT", "UEX", "BLE"})
 _UNIVERSAL = frozenset({"STT", "ALT", "UEX", "ALV", "RES", "CMD", "BLE", "BSA", "CRR", "TRV"})
 # Fields between the time and the place: ST500 has none, ST600 five, all others the cell.
 _CELL_FIELDS = {"ST500": 0, "ST600": 5, **{f"ST4{number:02d}": 0 for number in range(100)}}
@@ -99,11 +93,20 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
             used += 1
             continue
         end = _binary_end(buffer, used) if buffer[used] >= 0x80 else _text_end(buffer, used)
-        if end < 0 or end > length:
+        is_whole = 0 <= end <= length
+        if other := _other_within(buffer, used, end if is_whole else length):
+            if buffer[used] in KINDS:
+                frames.append(buffer[used:other])
+            else:
+                skipped += other - used
+            used = other
+            continue
+        if not is_whole:
             break
-        begin = _last_start(buffer, used, end)
+        begin = _last_start(buffer, used, end) if end - used <= MAX_FRAME_BYTES else end
         skipped += begin - used
-        frames.append(buffer[begin:end])
+        if begin < end:
+            frames.append(buffer[begin:end])
         used = end
     if session.transport == "udp" and used < length:
         begin = _last_start(buffer, used, length)
@@ -127,6 +130,15 @@ def _binary_end(buffer: bytes, begin: int) -> int:
     if buffer[begin] not in KINDS or buffer[begin + 1 : begin + 2] not in (b"", b"\x00"):
         return buffer.find(b"\r", begin)
     return begin + 3 + buffer[begin + 2] if len(buffer) > begin + 2 else -1
+
+
+def _other_within(buffer: bytes, begin: int, end: int) -> int:
+    """The place where a text begins in what began as binary, or the other way round, and has lost its end; 0 for none."""
+    if b"UEX;" in buffer[begin : begin + 9]:
+        return 0
+    start = _BINARY_START if buffer[begin] < 0x80 else _START if buffer[begin] in KINDS else _ANY_START
+    found = start.search(buffer, begin, end + _START_BYTES)
+    return found.start() if found and found.start() < end else 0
 
 
 def _text_end(buffer: bytes, begin: int) -> int:
@@ -176,14 +188,19 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
             "answer", device_id, (status_message(now=now, device_id=device_id),), answer=_answer(fields, prefix)
         )
     reply = f"{prefix}ACK;{device_id}".encode() if session.transport == "udp" else b""
-    serial = _serial_data(frame) if kind == "UEX" else {}
-    if found and kind in _REPORTS:
-        attributes, message = _classic_report(prefix, kind, device_id, fields, serial, now)
-    elif not found and kind in ("STT", "ALT", "UEX", "BLE"):
-        attributes, message = _masked_report(kind, device_id, _masked_fields(kind, fields), serial, now)
-    else:
-        message = status_message(now=now, device_id=device_id)
-        return Decoded("other", device_id, (message,), reply)
+    serial, fault = _serial_data(frame) if kind == "UEX" else ({}, None)
+    try:
+        if found and kind in _REPORTS:
+            attributes, message = _classic_report(prefix, kind, device_id, fields, serial, now)
+        elif not found and kind in _MASKED:
+            attributes, message = _masked_report(kind, device_id, _masked_fields(kind, fields), serial, now)
+        else:
+            message = status_message(now=now, device_id=device_id)
+            return Decoded("other", device_id, (message,), reply)
+    except BadFrame as error:
+        return unreadable(error, device_id, stated=device_id, reply=reply)
+    if fault is not None:
+        return unreadable(fault, device_id, stated=device_id, reply=reply, readable=(message,))
     is_relay_cut = relay_without_place(message, attributes)
     return Decoded(kind_of((message,)), device_id, (message,), reply, is_relay_cut=is_relay_cut)
 
@@ -195,12 +212,14 @@ def _answer(fields: list[str], prefix: str) -> CommandAnswer:
     return CommandAnswer(";".join(fields[3:]), name=field_at(fields, 4), is_success=True)
 
 
-def _serial_data(frame: bytes) -> dict[str, Any]:
+def _serial_data(frame: bytes) -> tuple[dict[str, Any], BadFrame | None]:
     """The attribute of the data in a UEX frame. Raises BadFrame where length or checksum are not theirs."""
     place = _serial_place(frame, 0, len(frame))
-    if place is None or not _is_intact(frame, place):
+    if place is None:
+        return {}, BadFrame("unknown_layout", "The serial data do not stand where they are looked for.")
+    if not _is_intact(frame, place):
         raise BadFrame("wrong_checksum", "The serial data have not the length and the checksum that are stated.")
-    return present(serial=text_of(frame[place]).strip() or None)
+    return present(serial=text_of(frame[place]).strip() or None), None
 
 
 def _classic_report(
@@ -280,14 +299,20 @@ def _masked_fields(kind: str, fields: list[str]) -> dict[int, str]:
     if mask is None:
         raise BadFrame("unknown_layout", "The third field must be the mask.")
     bits = [bit for bit in range(1, 19 if kind == "UEX" else 22) if mask >> bit & 1]
-    return dict(zip(bits, fields[2 if kind == "BLE" else 3 :], strict=False))
+    values = dict(zip(bits, fields[2 if kind == "BLE" else 3 :], strict=False))
+    check_place(mask, values)
+    return values
 
 
 def _decode_binary(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
-    kind, device_id, values = read_binary(frame)
+    kind, device_id, mask, values = read_binary(frame)
     session.memory[PREFIX] = ""
-    attributes, message = _masked_report(kind, device_id, values, {}, now)
     reply = f"ACK;{device_id}".encode() if session.transport == "udp" else b""
+    try:
+        check_place(mask, values)
+    except BadFrame as error:
+        return unreadable(error, device_id, stated=device_id, reply=reply)
+    attributes, message = _masked_report(kind, device_id, values, {}, now)
     is_relay_cut = relay_without_place(message, attributes)
     return Decoded(kind_of((message,)), device_id, (message,), reply, is_relay_cut=is_relay_cut)
 
@@ -331,60 +356,6 @@ def _assumed_fix(values: dict[int, str]) -> str:
     return "1" if values.get(11) and values.get(12) and values.get(15) != "0" else "0"
 
 
-# --- Commands ---------------------------------------------------------------------------------------------------------
-
-# Names of the ST300 family, and group and number of the universal protocol.
-_COMMANDS = {
-    "position_request": ("StatusReq", "03;01"),
-    "status_request": ("StatusReq", "03;01"),
-    "parameters_request": ("Preset", ""),
-    "engine_stop": ("Enable1", "04;01"),
-    "engine_resume": ("Disable1", "04;02"),
-    "reboot": ("Reboot", "03;03"),
-    "acknowledge_emergency": ("AckEmerg", ""),
-    "factory_reset": ("Reset", ""),
-}
-_OUTPUTS = {
-    (1, True): ("Enable1", "04;01"),
-    (1, False): ("Disable1", "04;02"),
-    (2, True): ("Enable2", "04;03"),
-    (2, False): ("Disable2", "04;04"),
-    (3, True): ("", "04;09"),
-    (3, False): ("", "04;10"),
-}
-
-
-def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
-    """The command with the prefix the tracker uses; the echo of its name is all that its answer has of it."""
-    text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
-    parts = text.split(";")
-    # ST300CMD;id;02;name, and CMD;id;group;number of the universal protocol.
-    name = field_at(parts, 3) if _HEAD.fullmatch(parts[0]) else ";".join(parts[2:4])
-    return EncodedCommand(f"{text}\r".encode("ascii"), text, name=name)
-
-
-def _command(names: tuple[str, str], session: TrackerSession, parameter: str = "") -> str:
-    prefix = session.memory.get(PREFIX, DEFAULT_PREFIX)
-    name = names[0] if prefix else names[1]
-    if not name:
-        raise InvalidCommand(_("This model has no such command."), parameter)
-    return f"{prefix}CMD;{session.device_id};02;{name}" if prefix else f"CMD;{session.device_id};{name}"
-
-
-def _named(names: tuple[str, str]) -> Callable[[dict[str, Any], TrackerSession], str]:
-    return lambda _parameters, session: _command(names, session)
-
-
-def _output(parameters: dict[str, Any], session: TrackerSession) -> str:
-    return _command(_OUTPUTS.get((parameters["output"], parameters["is_on"]), ("", "")), session, "output")
-
-
-_TEXTS: Texts = {
-    **{kind: _named(names) for kind, names in _COMMANDS.items()},
-    "output": _output,
-    "custom": lambda parameters, _session: str(parameters["text"]),
-}
-
 PROTOCOL = TrackerProtocol(
     name="suntech",
     label="Suntech",
@@ -392,6 +363,6 @@ PROTOCOL = TrackerProtocol(
     cut=cut,
     decode=decode,
     encode=encode,
-    command_types=frozenset(_TEXTS),
+    command_types=frozenset(TEXTS),
     memories=({PREFIX: DEFAULT_PREFIX}, {PREFIX: ""}),
 )

@@ -5,28 +5,38 @@ One byte for the kind, two for the length of what follows, ten digits of the dev
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tasks_app.ingest.trackers.base import BadFrame
 
+# Date, time, latitude, longitude, and whether there is a fix.
+_PLACE_BITS = (4, 5, 11, 12, 16)
 KINDS = {0x81: "STT", 0x82: "ALT"}
-_HEAD_BYTES = 11
+HEAD_BYTES = 11
 
 
-def read_binary(frame: bytes) -> tuple[str, str, dict[int, str]]:
-    """The kind of a report, the device's number, and its fields as the text has them, by their bits in the mask."""
-    if len(frame) < _HEAD_BYTES or len(frame) != 3 + int.from_bytes(frame[1:3], "big"):
+def read_binary(frame: bytes) -> tuple[str, str, int, dict[int, str]]:
+    """The kind of a report, the device's number, the mask, and its fields as the text has them, by their bits in the mask."""
+    if len(frame) < HEAD_BYTES or len(frame) != 3 + int.from_bytes(frame[1:3], "big"):
         raise BadFrame("wrong_length", "The binary report is not as long as it says.")
-    kind, device_id, mask = KINDS.get(frame[0], ""), frame[3:8].hex(), int.from_bytes(frame[8:_HEAD_BYTES], "big")
+    kind, device_id, mask = KINDS.get(frame[0], ""), frame[3:8].hex(), int.from_bytes(frame[8:HEAD_BYTES], "big")
     if not kind or not device_id.isdigit():
         raise BadFrame("missing_device_id", "A binary report begins with 81 or 82 and the device's number.")
     values: dict[int, str] = {}
-    place = _HEAD_BYTES
+    place = HEAD_BYTES
     for bit, (size_bytes, as_text) in _FIELDS.items():
-        if mask >> bit & 1 and place + size_bytes <= len(frame):
+        if mask >> bit & 1:
+            if place + size_bytes > len(frame):
+                break
             values[bit] = as_text(frame[place : place + size_bytes])
             place += size_bytes
-    return kind, device_id, values
+    return kind, device_id, mask, values
+
+
+def check_place(mask: int, values: Mapping[int, str]) -> None:
+    """Raise BadFrame where a report, as text or binary, ends before the place that its mask announces does."""
+    if any(mask >> bit & 1 and bit not in values for bit in _PLACE_BITS):
+        raise BadFrame("too_short", "The report ends before its place does.")
 
 
 def _number(data: bytes) -> str:

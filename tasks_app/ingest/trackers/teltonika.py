@@ -19,10 +19,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from functools import lru_cache
 from struct import Struct
 from struct import error as struct_error
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -41,19 +39,20 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.checksums import crc16_arc
 from tasks_app.ingest.trackers.command_texts import answer_success, command_text
-from tasks_app.ingest.trackers.command_types import RELAY
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
     kind_of,
     required_device_id,
     status_message,
+    unreadable,
 )
-from tasks_app.ingest.trackers.teltonika_commands import RELAY_VARIANTS, TEXTS, relay_output
-from tasks_app.ingest.trackers.teltonika_elements import element_attributes
+from tasks_app.ingest.trackers.teltonika_commands import RELAY_VARIANTS, TEXTS
+from tasks_app.ingest.trackers.teltonika_records import RECORD_CODECS, Packet, read_packet
 
 # The longest of any model has 1280 bytes.
 MAX_LENGTH = 0x3FFF
+MAX_UNKNOWN_LENGTH = 1280
 MAX_COMMAND_LENGTH = 160
 
 # A connection that stalled delivers some at once; more are garbage.
@@ -66,8 +65,6 @@ _LOGIN_BYTES = 17
 _START = re.compile(rb"\x00\x0f[0-9]{15}|\x00{6}[\x00-\x3f].[" + re.escape(_CODECS) + rb"]", re.DOTALL)
 _FRAME = Struct(">4xI")
 _DATAGRAM = Struct(">HHBBH")
-# Time in ms, priority, longitude and latitude in 1e-7 degrees, altitude, angle, satellites, speed.
-_RECORD = Struct(">QBiihHBH")
 _TEXT = Struct(">BBBI")
 
 
@@ -116,7 +113,19 @@ def _frame_length(data: bytes, at: int) -> int | None:
     (length,) = _FRAME.unpack_from(head)
     if length > MAX_LENGTH:
         return -1
-    return 12 + length if length >= 3 and head[8] in _CODECS else 0
+    if length < 3:
+        return 0
+    return 12 + length if head[8] in _CODECS else _length_of_unknown(data, at, length)
+
+
+def _length_of_unknown(data: bytes, at: int, length: int) -> int | None:
+    """The length of a frame of another codec: it is one where its checksum says so, garbage else."""
+    if length > MAX_UNKNOWN_LENGTH:
+        return 0
+    content, checksum = data[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
+    if len(checksum) < 4:
+        return None
+    return 12 + length if crc16_arc(content) == int.from_bytes(checksum, "big") else 0
 
 
 def _next_start(data: bytes, at: int) -> int:
@@ -150,11 +159,18 @@ def _decode_frame(frame: bytes, session: TrackerSession, now: datetime) -> Decod
     if crc16_arc(content) != int.from_bytes(frame[-4:], "big"):
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     device_id = required_device_id(session)
-    if content[0] in _ELEMENTS:
-        messages, is_relay_cut = _records(content, 0, device_id, session, now)
-        reply = len(messages).to_bytes(4, "big")
-        return Decoded(kind_of(messages), "", messages, reply, is_relay_cut=is_relay_cut)
+    if content[0] in RECORD_CODECS:
+        packet = read_packet(content, 0, device_id, session, now)
+        return _of_records(packet, device_id, "", packet.stated_count.to_bytes(4, "big"))
+    if content[0] not in _CODECS:
+        raise BadFrame("unknown_codec", f"Packets of codec {content[0]} are not known.")
     return _decode_text(content, device_id, now)
+
+
+def _of_records(packet: Packet, device_id: str, stated: str, reply: bytes) -> Decoded:
+    if packet.fault is not None:
+        return unreadable(packet.fault, device_id, stated=stated, reply=reply, readable=packet.messages)
+    return Decoded(kind_of(packet.messages), stated, packet.messages, reply, is_relay_cut=packet.is_relay_cut)
 
 
 def _decode_datagram(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
@@ -165,103 +181,12 @@ def _decode_datagram(frame: bytes, session: TrackerSession, now: datetime) -> De
     if not imei.isdigit() or len(imei) != imei_length:
         raise BadFrame("no_identifier", "The datagram states no IMEI.")
     at = 8 + imei_length
-    if frame[at] not in _ELEMENTS:
+    if frame[at] not in RECORD_CODECS:
         raise BadFrame("unknown_codec", f"Datagrams of codec {frame[at]} are not known.")
     device_id = imei.decode("ascii")
-    messages, is_relay_cut = _records(frame, at, device_id, session, now)
-    reply = Struct(">HHBBB").pack(5, packet_id, 1, avl_packet_id, len(messages))
-    return Decoded(kind_of(messages), device_id, messages, reply, is_relay_cut=is_relay_cut)
-
-
-# --- Records ----------------------------------------------------------------------------------------------------------
-
-# Of each codec: format and width of ids, of counts, and bytes between the id of the event and the first count.
-_ELEMENTS = {0x08: ("B", 1, 1, 0), 0x8E: ("H", 2, 2, 0), 0x10: ("H", 2, 1, 1)}
-_WIDTHS = ((1, "B"), (2, "H"), (4, "I"), (8, "Q"))
-
-
-def _records(
-    data: bytes, at: int, device_id: str, session: TrackerSession, now: datetime
-) -> tuple[tuple[DeviceMessage, ...], bool | None]:
-    """The records of a packet from its codec to its second count, the last byte of `data`; the relay if the last has no fix."""
-    codec, count = data[at], data[at + 1]
-    at += 2
-    messages: list[DeviceMessage] = []
-    attributes: dict[str, Any] = {}
-    for _number in range(count):
-        values = _RECORD.unpack_from(data, at)
-        event, elements, texts, at = _read_elements(data, at + _RECORD.size, codec)
-        attributes = element_attributes(
-            elements, texts, event=event, priority=values[1], relay_output=relay_output(session)
-        )
-        _note_outputs(elements, session)
-        messages.append(_message(values, attributes, device_id, now))
-    if at != len(data) - 1 or data[at] != count:
-        raise BadFrame("wrong_count", f"The packet does not hold {count} records.")
-    is_state = bool(messages) and messages[-1].content is None
-    return tuple(messages), attributes.get(RELAY) if is_state else None
-
-
-def _message(values: tuple[int, ...], attributes: dict[str, Any], device_id: str, now: datetime) -> DeviceMessage:
-    time_ms, _priority, longitude, latitude, altitude, angle, satellites, speed = values
-    attributes["sat"] = satellites
-    return fix_message(
-        now=now,
-        device_id=device_id,
-        timestamp=time_ms / 1000,
-        latitude=latitude / 1e7,
-        longitude=longitude / 1e7,
-        speed_kph=float(speed),
-        course_degrees=float(angle),
-        altitude_meters=float(altitude),
-        attributes=attributes,
-        is_valid=satellites > 0,
-    )
-
-
-def _read_elements(data: bytes, at: int, codec: int) -> tuple[int, dict[int, int], dict[int, bytes], int]:
-    """The id of the event, the numbers and texts of a record by id, and where the next record begins."""
-    id_format, id_width, count_width, extra = _ELEMENTS[codec]
-    event = int.from_bytes(data[at : at + id_width], "big")
-    at += id_width + extra + count_width
-    elements: dict[int, int] = {}
-    for width, value_format in _WIDTHS:
-        count = data[at] if count_width == 1 else data[at] << 8 | data[at + 1]
-        at += count_width
-        if not count:
-            continue
-        if at + count * (id_width + width) > len(data):
-            raise BadFrame("wrong_length", f"{count} values of {width} bytes do not fit into the packet.")
-        pairs = _pairs(id_format + value_format, count)
-        flat = pairs.unpack_from(data, at)
-        elements.update(zip(flat[::2], flat[1::2], strict=True))
-        at += pairs.size
-    texts: dict[int, bytes] = {}
-    if codec == 0x8E:
-        count = data[at] << 8 | data[at + 1]
-        at += 2
-        for _number in range(count):
-            element, length = _TEXT_HEAD.unpack_from(data, at)
-            at += 4 + length
-            if at > len(data):
-                raise BadFrame("wrong_length", f"A value of {length} bytes does not fit into the packet.")
-            texts[element] = data[at - length : at]
-    return event, elements, texts, at
-
-
-_TEXT_HEAD = Struct(">HH")
-
-
-@lru_cache(maxsize=1024)
-def _pairs(formats: str, count: int) -> Struct:
-    return Struct(">" + formats * count)
-
-
-def _note_outputs(elements: dict[int, int], session: TrackerSession) -> None:
-    """Keep how many outputs the tracker has by its own records, for commands."""
-    shown = 3 if 380 in elements else 2 if 180 in elements else 1 if 179 in elements else 0
-    if shown > session.memory.get("outputs", 0):
-        session.memory["outputs"] = shown
+    packet = read_packet(frame, at, device_id, session, now)
+    reply = Struct(">HHBBB").pack(5, packet_id, 1, avl_packet_id, packet.stated_count)
+    return _of_records(packet, device_id, device_id, reply)
 
 
 # --- Texts ------------------------------------------------------------------------------------------------------------

@@ -91,12 +91,13 @@ def cut_text(
     """Frames that begin with one of `starts` and end with what `ends` matches, cut with both.
 
     A start mark within a frame begins it anew: the end of the one before got lost. A datagram is whole without an end too.
+    A frame of more than `max_bytes` is none.
     """
     frames: list[bytes] = []
     used = skipped = 0
     for end in ends.finditer(buffer):
         begin = _last_start(buffer, starts, used, end.start())
-        if begin < 0:
+        if begin < 0 or end.end() - begin > max_bytes:
             skipped += len(buffer[used : end.end()].strip())
         else:
             skipped += len(buffer[used:begin].strip())

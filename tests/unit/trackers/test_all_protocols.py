@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks_app.ingest.fix import Fix
+from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.message import DeviceMessage
 from tasks_app.ingest.trackers.base import (
     BadFrame,
@@ -26,6 +26,7 @@ from tasks_app.ingest.trackers.base import (
 )
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.queries.tracker_counters import KINDS_OF_FRAMES
 from tests.support.cluster import allowed
 from tests.support.tracker_vectors import VECTORS, Vector
 
@@ -65,7 +66,9 @@ def everything_of(protocol: TrackerProtocol, data: bytes, session: TrackerSessio
             except BadFrame as error:
                 complaints += [error.code, error.detail]
                 continue
-            assert decoded.kind in ("login", "heartbeat", "position", "alarm", "answer", "other")
+            refused = [message.content for message in decoded.messages if isinstance(message.content, RejectedFix)]
+            assert decoded.kind in KINDS_OF_FRAMES or decoded.kind == refused[-1].code
+            complaints += [text for one in refused for text in (one.code, one.detail)]
             assert all(isinstance(message, DeviceMessage) for message in decoded.messages)
             session.device_id = session.device_id or decoded.device_id
             found.append(decoded)

@@ -238,12 +238,6 @@ def test_a_clock_of_the_period_of_gps_weeks_before_is_put_right():
     [
         (BY_NAME["status"].data[:-3] + b"\x00\r\n", "wrong_checksum"),
         (BY_NAME["status"].data[:-2], "wrong_length"),
-        (frame_of(0x12, place()[:-1]), "wrong_length"),
-        (frame_of(0x26, place() + b"\x09" + bytes(8)), "wrong_length"),
-        (frame_of(0x26, place() + b"\xff"), "wrong_length"),
-        (frame_of(0x13, b"\x00"), "wrong_length"),
-        (frame_of(0x15, b""), "wrong_length"),
-        (frame_of(0x21, b"\x00\x00\x00\x01", is_long=True), "wrong_length"),
         (frame_of(0x01, bytes.fromhex("0ABC093086403655")), "no_identifier"),
         (frame_of(0x01, b"\x03\x52"), "no_identifier"),
     ],

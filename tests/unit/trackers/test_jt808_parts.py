@@ -147,14 +147,6 @@ def test_parts_that_are_missing_are_asked_for_with_the_last_one_and_with_heartbe
     assert len(answers(decode(whole(HEARTBEAT), session).reply)) == 1
 
 
-@pytest.mark.parametrize(("total", "index"), [(0, 0), (0, 1), (3, 0), (3, 4), (2, 0xFFFF)])
-def test_numbers_that_cannot_be_right_are_a_bad_frame(total, index):
-    session = TrackerSession()
-    with pytest.raises(BadFrame) as caught:
-        decode(part(BATCH, b"x", total, index), session)
-    assert (caught.value.code, held_parts(session)) == ("wrong_part", None)
-
-
 @pytest.mark.parametrize(("message", "total"), [(BATCH, MAX_PARTS + 1), (BATCH, 0xFFFF), (PICTURE, 2)])
 def test_what_is_too_long_or_never_read_is_answered_as_unsupported_and_not_held(message, total):
     session = TrackerSession()
@@ -186,15 +178,6 @@ def test_parts_of_an_answer_are_answered_one_by_one_and_are_one_answer():
     ]
     assert found[0].answer is None
     assert (found[1].answer.token, found[1].answer.text) == ("4711", "0029=30 0055=120")
-
-
-def test_parts_that_make_no_message_are_forgotten_and_not_answered():
-    session, sent = TrackerSession(), parts(BATCH, batch(6)[:-9], 3)
-    for one in sent[:2]:
-        decode(one, session)
-    with pytest.raises(BadFrame, match="does not fit"):
-        decode(sent[2], session)
-    assert held_parts(session) is None
 
 
 def test_a_flipped_or_cut_part_costs_itself_and_no_other():

@@ -200,10 +200,8 @@ def test_a_clock_of_before_the_gps_week_rolled_over_is_put_right():
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("ST300STT;205027329;03;374;20261123;10:00:00;177b38;-23.5", "too_short"),
         ("ST300STT;abc;03;374;20261123", "missing_device_id"),
         ("hello", "unknown_type"),
-        ("STT;0560001616;XYZ;56", "unknown_layout"),
     ],
 )
 def test_what_is_no_report_is_a_bad_frame(text, code):

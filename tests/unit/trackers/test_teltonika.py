@@ -181,14 +181,6 @@ def test_elements_are_attributes(elements, event, priority, expected):
     [
         (BY_NAME["codec 8"].data[:-1] + b"\x00", "wrong_checksum"),
         (BY_NAME["codec 8"].data[:-1], "wrong_length"),
-        (frame_of(b"\x08\x02" + record(NOW) + b"\x02"), "wrong_length"),
-        (frame_of(b"\x08\x01" + record(NOW) + b"\x02"), "wrong_count"),
-        (frame_of(b"\x08\x01" + record(NOW) + b"\x00\x01"), "wrong_count"),
-        (frame_of(b"\x08\x01" + record(NOW, b"\x00\xff\xff\x00") + b"\x01"), "wrong_length"),
-        (
-            frame_of(b"\x8e\x01" + record(NOW, pack(">HHHHHHHHH", 0, 1, 0, 0, 0, 0, 1, 7, 65_535)) + b"\x01"),
-            "wrong_length",
-        ),
         (frame_of(b"\x0c\x01\x06\xff\xff\xff\xffhello\x01"), "wrong_length"),
         (frame_of(b"\x0c\x01\x07\x00\x00\x00\x05hello\x01"), "unknown_type"),
     ],

@@ -1,0 +1,52 @@
+"""A gateway, its real sockets, Redis and PostgreSQL: what cannot be read holds up neither its tracker nor others."""
+
+from __future__ import annotations
+
+import socket
+import time
+from datetime import UTC, datetime
+from struct import pack
+
+import pytest
+
+from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.models import FixSource, QuarantinedFix
+from tasks_app.queries.position_buffer import buffer_size
+from tasks_app.queries.trackers import raw_frames
+from tests.support.cluster import allowed, wait_until
+from tests.support.gateway import HOST, PATIENCE_SECONDS, running_gateway
+from tests.unit.trackers import test_teltonika as of_teltonika
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def packet(*records: bytes) -> bytes:
+    return of_teltonika.frame_of(b"\x08" + bytes([len(records)]) + b"".join(records) + bytes([len(records)]))
+
+
+def test_a_tracker_goes_on_behind_a_record_that_cannot_be_read(make_device):
+    device = make_device(unique_id=of_teltonika.IMEI)
+    at = int(time.time()) - 600
+    first, second, last = [of_teltonika.record(datetime.fromtimestamp(at + number, UTC)) for number in range(3)]
+    lying = of_teltonika.record(datetime.fromtimestamp(at, UTC), b"\x00\xff\xff\x00")
+    with (
+        running_gateway(protocol=PROTOCOLS["teltonika"]) as gateway,
+        socket.create_connection((HOST, gateway.tcp_port), 10) as tracker,
+    ):
+        tracker.settimeout(allowed(PATIENCE_SECONDS))
+        tracker.sendall(pack(">H", 15) + device.unique_id.encode())
+        assert tracker.recv(1) == b"\x01"
+        # The second time as a tracker does whose acknowledgement was lost.
+        for _ in range(2):
+            tracker.sendall(packet(first, lying, second))
+            assert tracker.recv(4, socket.MSG_WAITALL) == pack(">I", 3)
+        tracker.sendall(packet(last))
+        assert tracker.recv(4, socket.MSG_WAITALL) == pack(">I", 1)
+        wait_until(lambda: len(raw_frames(device.unique_id)) >= 8, what="the frames to be written")
+        assert [one.note for one in raw_frames(device.unique_id) if one.direction == "in"] == [
+            "login", "wrong_length", "wrong_length", "position",
+        ]  # fmt: skip
+    assert buffer_size() == 5
+    kept = QuarantinedFix.objects.first()
+    assert (kept.device, kept.source, kept.code) == (device, FixSource.GATEWAY, "wrong_length")
+    assert kept.body == packet(first, lying, second).hex()
