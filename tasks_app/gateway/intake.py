@@ -19,6 +19,7 @@ from django.utils import timezone
 from redis import RedisError
 
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
+from tasks_app.engine.storable import storable_text
 from tasks_app.gateway.threads import AWAY, Pool, in_database, report
 from tasks_app.ingest.trackers.base import CommandAnswer, Decoded
 from tasks_app.services.intake import TrackerMessages, quarantine_of_trackers, take_in_of_trackers
@@ -34,6 +35,8 @@ MAX_WAITING_PARCELS = 20_000
 MAX_WAITING_MESSAGES = 50_000
 # For so long after a command a state of the relay may be its effect.
 EFFECT_SECONDS = 900.0
+# Of an answer; no more of its text is kept, and no command has a longer name.
+MAX_ANSWER_CHARACTERS, MAX_NAME_CHARACTERS = 1000, 200
 ANSWER_TASK, RELAY_TASK = "record_command_answer", "record_relay_state"
 
 
@@ -232,9 +235,9 @@ def _enqueue_answer(parcel: Parcel, answer: CommandAnswer, received_at: datetime
     arguments = {
         "device_id": parcel.unique_id,
         "protocol": parcel.protocol,
-        "text": answer.text,
-        "token": answer.token,
-        "name": answer.name,
+        "text": storable_text(answer.text, MAX_ANSWER_CHARACTERS),
+        "token": storable_text(answer.token, MAX_NAME_CHARACTERS),
+        "name": storable_text(answer.name, MAX_NAME_CHARACTERS),
         "is_success": answer.is_success,
         "received_at": received_at.isoformat(),
     }

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from django.db import Error, close_old_connections, connections
 from redis import RedisError
 
-from tasks_app.engine import EngineError
+from tasks_app.engine import QueueFull, QueueUnavailable
 from tasks_app.engine.database import TROUBLE, close_connections
 
 R = TypeVar("R")
@@ -19,7 +19,7 @@ R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 # Servers that are away, full or in trouble: it is tried again. Anything else is a fault of ours, and logged as one.
-AWAY = (RedisError, EngineError, OSError, *TROUBLE)
+AWAY = (RedisError, QueueFull, QueueUnavailable, OSError, *TROUBLE)
 
 
 def in_database(function: Callable[..., R], *arguments: Any) -> R:

@@ -10,11 +10,11 @@ from struct import pack
 import pytest
 
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import FixSource, QuarantinedFix
+from tasks_app.models import Event, FixSource, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.queries.trackers import raw_frames
 from tests.support.cluster import allowed, wait_until
-from tests.support.gateway import HOST, PATIENCE_SECONDS, running_gateway
+from tests.support.gateway import HOST, PATIENCE_SECONDS, Tracker, running_gateway
 from tests.unit.trackers import test_teltonika as of_teltonika
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,3 +50,15 @@ def test_a_tracker_goes_on_behind_a_record_that_cannot_be_read(make_device):
     kept = QuarantinedFix.objects.first()
     assert (kept.device, kept.source, kept.code) == (device, FixSource.GATEWAY, "wrong_length")
     assert kept.body == packet(first, lying, second).hex()
+
+
+def test_an_answer_with_signs_that_cannot_be_stored_holds_up_nobody(make_device, run_jobs):
+    talker, other = make_device(), make_device()
+    with running_gateway() as gateway, Tracker(gateway.tcp_port) as one, Tracker(gateway.tcp_port) as two:
+        assert one.ask(f"LOGIN {talker.unique_id}") == "OK"
+        assert two.ask(f"LOGIN {other.unique_id}") == "OK"
+        one.send("ANSWER 1\x00 it\x00is\x00done " + "x" * 3000, f"POS {int(time.time()) - 600} 1 1")
+        assert one.line() == "ACK 1"
+        assert two.ask(f"POS {int(time.time()) - 600} 1 1") == "ACK 1"
+    run_jobs("notifications")
+    assert Event.objects.filter(device=talker, data__result__startswith="it").exists()
