@@ -149,6 +149,7 @@ class Link:
                 self._bad_frame(frame[0], "wrong_device")
                 continue
             ready.append(frame)
+            self.bad_frames = 0
             messages += len(frame[1].messages)
         return ready
 
@@ -345,7 +346,6 @@ class Link:
     def _acknowledge(self, ready: list[_Frame]) -> None:
         device = self.device
         assert device is not None
-        self.bad_frames = 0
         earliest = self.gateway.clock() - BURST_SECONDS
         self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.gateway.config.frames_per_minute
         notes, name = self.gateway.notes, self.protocol.name

@@ -52,6 +52,14 @@ def test_a_tracker_goes_on_behind_a_record_that_cannot_be_read(make_device):
     assert kept.body == packet(first, lying, second).hex()
 
 
+def test_good_frames_between_bad_ones_are_acknowledged_however_many_come_at_once(device):
+    at = int(time.time()) - 600
+    with running_gateway(max_bad_frames=3) as gateway, Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        tracker.send(*[line for number in range(9) for line in ("SUM", "SUM", f"POS {at + number} 1 1")])
+        assert [tracker.line() for _ in range(9)] == ["ACK 1"] * 9
+
+
 def test_an_answer_with_signs_that_cannot_be_stored_holds_up_nobody(make_device, run_jobs):
     talker, other = make_device(), make_device()
     with running_gateway() as gateway, Tracker(gateway.tcp_port) as one, Tracker(gateway.tcp_port) as two:
