@@ -197,8 +197,9 @@ _BAD = re.compile(
 )
 _QUEUED = re.compile(r"\bqueued\b", re.IGNORECASE)
 _GETGPS = re.compile(
-    r"GPS: ?1\b.*?Sat: ?(\d+).*?Lat: ?(-?[\d.]+).*?Long: ?(-?[\d.]+).*?Alt: ?(-?\d+).*?Speed: ?(\d+).*?Dir: ?(\d+)"
-    r".*?Date: ?(\d+)/(\d+)/(\d+).*?Time: ?(\d+):(\d+):(\d+)"
+    # Atomic: a word that was found is not looked for anew where a later one is missing, which would take for ever.
+    r"GPS: ?1\b(?>.*?Sat: ?(\d+))(?>.*?Lat: ?(-?[\d.]+))(?>.*?Long: ?(-?[\d.]+))(?>.*?Alt: ?(-?\d+))"
+    r"(?>.*?Speed: ?(\d+))(?>.*?Dir: ?(\d+))(?>.*?Date: ?(\d+)/(\d+)/(\d+))(?>.*?Time: ?(\d+):(\d+):(\d+))"
 )
 
 
