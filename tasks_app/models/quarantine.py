@@ -7,7 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
 
-MAX_BODY_CHARACTERS = 2000
+# The longest packet of a Teltonika in hexadecimal, and more: its tracker has deleted it.
+MAX_BODY_CHARACTERS = 4000
 MAX_DETAIL_CHARACTERS = 300
 MAX_CODE_CHARACTERS = 40
 

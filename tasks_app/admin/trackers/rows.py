@@ -25,6 +25,8 @@ FRAME_NOTES: dict[str, Any] = {
     "answer": pgettext_lazy("frame", "answer to a command"),
     "command": pgettext_lazy("frame", "command"),
     "other": pgettext_lazy("frame", "other"),
+    "hex_mode": pgettext_lazy("frame", "unreadable: HEX mode"),
+    "wrong_part": pgettext_lazy("frame", "unreadable: wrong part of a message"),
     "encrypted": pgettext_lazy("frame", "unreadable: encrypted"),
     "missing_device_id": pgettext_lazy("frame", "unreadable: no identifier"),
     "no_identifier": pgettext_lazy("frame", "unreadable: no identifier"),

@@ -74,12 +74,13 @@ _TEXT, _BINARY = b"*$"
 _MARKS, _LINE_ENDS = b"*$X", b"\r\n"
 # The beginning of a text, and of a binary frame up to its date, which the other one has not by chance.
 _TEXT_HEAD = re.compile(rb"\*[A-Z]{2},[0-9]{5}")
+_BCD = rb"[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59\x60-\x69\x70-\x79\x80-\x89\x90-\x99]"
+_SIXTIETHS = rb"[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59]"
 _BINARY_HEAD = re.compile(
-    rb"\$[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59\x60-\x69\x70-\x79\x80-\x89\x90-\x99]{5}"
-    rb"[\x00-\x09\x10-\x19\x20-\x23](?:[\x00-\x09\x10-\x19\x20-\x29\x30-\x39\x40-\x49\x50-\x59]){2}"
+    rb"\$(?:" + _BCD + rb"{5}|" + _BCD + rb"{7}[\x00-\x9f])[\x00-\x09\x10-\x19\x20-\x23]" + _SIXTIETHS + rb"{2}"
     rb"[\x01-\x09\x10-\x19\x20-\x29\x30-\x31][\x01-\x09\x10-\x12]"
 )
-_HEAD_BYTES = 11
+_HEAD_BYTES = 14
 # After garbage an X is no heartbeat: it may stand in any text.
 _START = re.compile(rb"[*$]")
 _ANSWERED = frozenset({"V1", "NBR"})
@@ -119,15 +120,14 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
             continue
         if end < 0:
             break
-        if end - start > MAX_FRAME_BYTES:
-            skipped += end - start
-            used = end
-            continue
         # A text that begins again within has lost its end.
         start = max(buffer.rfind(b"*", start, end), start) if buffer[start] == _TEXT else start
         skipped += start - used
-        frames.append(buffer[start:end])
         used = end
+        if end - start > MAX_FRAME_BYTES:
+            skipped += end - start
+            continue
+        frames.append(buffer[start:end])
         if buffer[start] == _BINARY:
             session.stream[ADDED] = ADDED_BYTES_LONG_ID if _has_long_id(frames[-1].hex()) else ADDED_BYTES
     if is_datagram:

@@ -103,10 +103,12 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
             continue
         if not is_whole:
             break
-        begin = _last_start(buffer, used, end) if end - used <= MAX_FRAME_BYTES else end
-        skipped += begin - used
-        if begin < end:
+        begin = _last_start(buffer, used, end)
+        if end - begin <= MAX_FRAME_BYTES:
             frames.append(buffer[begin:end])
+        else:
+            begin = end
+        skipped += begin - used
         used = end
     if session.transport == "udp" and used < length:
         begin = _last_start(buffer, used, length)
@@ -118,8 +120,12 @@ def cut(buffer: bytes, session: TrackerSession) -> Cut:
 
 def _last_start(buffer: bytes, begin: int, end: int) -> int:
     """The place where the last text in this piece begins, its own begin where none does, or where it holds serial data."""
-    if buffer[begin] >= 0x80 or b"UEX;" in buffer[begin : begin + 9]:
+    if buffer[begin] >= 0x80:
         return begin
+    if b"UEX;" in buffer[begin : begin + 9]:
+        place = _serial_place(buffer, begin, end)
+        if place is not None and _is_intact(buffer, place):
+            return begin
     for found in _START.finditer(buffer, begin, end):
         begin = found.start()
     return begin

@@ -33,7 +33,7 @@ RECORD_CODECS = frozenset(_ELEMENTS)
 
 
 class Packet(NamedTuple):
-    """What a packet holds: `stated_count` is the number that acknowledges all of it, `fault` what of it cannot be read."""
+    """Content of a packet: `stated_count` is the number that acknowledges all of it, `fault` what of it cannot be read."""
 
     messages: tuple[DeviceMessage, ...]
     stated_count: int

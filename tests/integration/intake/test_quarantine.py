@@ -47,7 +47,7 @@ def test_of_one_request_a_hundred_are_kept(device):
 def test_a_large_body_is_shortened(device):
     keep(b"x" * 5_000_000, device=device, unique_id="y" * 5000)
     row = QuarantinedFix.objects.get()
-    assert (len(row.body), len(row.unique_id)) == (2000, 128)
+    assert (len(row.body), len(row.unique_id)) == (4000, 128)
 
 
 @pytest.mark.parametrize(

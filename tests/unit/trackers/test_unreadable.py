@@ -261,6 +261,42 @@ def test_h02_texts_behind_a_binary_frame_that_is_cut_off_are_read():
     assert found.skipped == len(cut_off)
 
 
+SUNTECH = (
+    "ST300STT;205027329;03;374;20261123;10:00:00;177b38;-23.566052;-046.477588;010.500;202.77;9;1;9971;12.11;0;1;1"
+)
+COBAN = "imei:359710045559474,tracker,261123100000,,F,100000.000,A,5443.3834,N,02512.9071,E,0.00,0"
+QUECLINK = "+RESP:GTSOS,DF0200,868487004358800,,,00,1,1,0.0,0,138.0,114.015465,22.537372,20261123100000,,,,,20261123100000,03A6"
+H02 = "*HQ,4210051415,V1,095959,A,2332.9999,S,04628.6553,W,000.00,000,231126,FFFFFBFF"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "end"),
+    [("suntech", SUNTECH, "\r"), ("coban", COBAN, ";"), ("queclink", QUECLINK, "$"), ("h02", H02, "#")],
+)
+def test_a_text_that_is_too_long_or_has_no_end_costs_none_behind_it(name, text, end):
+    good, long = (text + end).encode(), (text + "," + "x" * 5000).encode()
+    for bad in (long, long + end.encode(), text[:40].encode()):
+        found = PROTOCOLS[name].cut(bad + good + good, TrackerSession())
+        assert [one.rstrip(b"\r;") for one in found.frames] == [good.rstrip(b"\r;")] * 2
+        assert found.skipped > 0
+
+
+def test_suntech_texts_behind_serial_data_that_are_cut_off_are_read():
+    cut_off = b"ST600UEX;008728327;20;568;20200602;17:10:03;0bf1a893;334;20;2f19;23;+20.514928;-100.743221;000.033;0"
+    found = PROTOCOLS["suntech"].cut(cut_off + (SUNTECH + "\r").encode(), TrackerSession())
+    assert found.frames == [SUNTECH.encode()]
+
+
+def test_binary_reports_behind_a_text_that_has_no_end_are_read():
+    report = zipped(0x81, ZIP_MASK, ZIP_PLACE + b"\x09\x01\x02")
+    for before in (SUNTECH.encode(), b"\xd3T300ALV;205"):
+        assert PROTOCOLS["suntech"].cut(before + report + report, TrackerSession()).frames == [report] * 2
+    short = bytes.fromhex("2441060116601245431311165035313006004318210e000000fffffbffff0024")
+    long = bytes.fromhex("24410600082621532131081504419390060740418306000000fffffbfdff0015060000002c02dc0c000000001f")
+    for frame in (short, long):
+        assert PROTOCOLS["h02"].cut(H02[:50].encode() + frame, TrackerSession()).frames == [frame[:32]]
+
+
 # --- Whatever is whole ------------------------------------------------------------------------------------------------
 
 CONTENTS = {
