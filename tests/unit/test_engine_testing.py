@@ -151,6 +151,35 @@ def test_an_option_of_another_type_is_refused_at_the_call(options, sentence):
     assert jobs.finished == []
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: probe.probe_add.s(1).apply_async(job_id="ab"),
+        lambda: probe.probe_add.enqueue_group([(1,)], job_id="ab"),
+        lambda: probe.probe_add.enqueue_many([(1,)], job_ids=["ab"]),
+    ],
+)
+def test_each_way_of_enqueueing_wants_a_uuid(make):
+    with inline_jobs(), pytest.raises(InvalidArguments, match="is no job id"):
+        make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        # What looks like a tuple of one is none.
+        lambda: probe.probe_add.apply_async((1)),
+        lambda: probe.probe_add.apply_async((), ["number"]),
+        lambda: probe.probe_add.enqueue_many([1, 2]),
+        lambda: probe.probe_add.enqueue_group([1, 2]),
+    ],
+)
+def test_arguments_that_are_no_list_are_refused_with_a_sentence(make):
+    with inline_jobs() as jobs, pytest.raises(InvalidArguments, match="are a list or tuple, those by name a dict"):
+        make()
+    assert jobs.finished == []
+
+
 def test_jobs_that_enqueue_jobs_and_many_at_once_run_too():
     with inline_jobs() as jobs:
         double_outer.delay()

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from tasks_app.engine.arguments import ArgumentChecker, encode_json
+from tasks_app.engine.arguments import ArgumentChecker, checked_job_id, encode_json
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments
@@ -92,7 +92,7 @@ class Signature:
             requested_by_id=getattr(requested_by, "pk", requested_by),
         )
         step = self.step()
-        made = job_id or uuid4()
+        made = uuid4() if job_id is None else checked_job_id(job_id)
         make(current_backend(), step, made, options)
         return JobHandle(made, step.queue)
 
