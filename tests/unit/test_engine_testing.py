@@ -167,8 +167,7 @@ def test_each_way_of_enqueueing_wants_a_uuid(make):
 @pytest.mark.parametrize(
     "make",
     [
-        # What looks like a tuple of one is none.
-        lambda: probe.probe_add.apply_async((1)),
+        lambda: probe.probe_add.apply_async(1),
         lambda: probe.probe_add.apply_async((), ["number"]),
         lambda: probe.probe_add.enqueue_many([1, 2]),
         lambda: probe.probe_add.enqueue_group([1, 2]),
