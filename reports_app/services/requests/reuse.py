@@ -11,10 +11,22 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count, Max, QuerySet, Sum
 
-from reports_app.models import UNFINISHED, Report, ReportState
+from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.queries import reportable_devices
-from tasks_app.models import Device, DeviceDay, DirtyDay, Fleet
+from tasks_app.models import Device, DeviceDay, DeviceState, DirtyDay, Event, EventKind, Fleet, Geofence
+
+# Their rows reach beyond the range: a stop that goes on ends with a fix of a later day.
+WHOLE_KINDS = frozenset({ReportKind.TRIPS, ReportKind.STOPS, ReportKind.ROUTE})
+GEOFENCE_KINDS = frozenset({ReportKind.DETAILED, ReportKind.EVENTS, ReportKind.VISITS, ReportKind.OVERSPEED})
+EVENT_KINDS = frozenset(
+    {ReportKind.SUMMARY, ReportKind.EVENTS, ReportKind.OVERSPEED, ReportKind.FLEET, ReportKind.DAILY}
+)
+ODOMETER_KINDS = frozenset({ReportKind.SUMMARY, ReportKind.DETAILED})
+CROSSINGS = (EventKind.GEOFENCE_ENTER, EventKind.GEOFENCE_EXIT)
+# An overspeed of the range may end so long after it.
+EVENT_MARGIN = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +54,44 @@ class ReportRequest:
 
 def request_key(request: ReportRequest) -> str:
     """Return a key that is equal for requests that one report can answer: the same parameters, and the same devices
-    with the same settings. For a report without fleet and device, which only its requester may see, it contains the
-    requester."""
+    with the same names and settings. For a report without fleet and device, which only its requester may see, it contains
+    the requester."""
     named = request.device is not None or request.fleet is not None
     parts = [
         request.kind,
         request.range_start.astimezone(UTC).isoformat(),
         request.range_end.astimezone(UTC).isoformat(),
-        request.fleet.pk if request.fleet else None,
+        [request.fleet.pk, request.fleet.name] if request.fleet else None,
         None if request.device_ids is None else list(request.device_ids),
         _rules_of(request.devices),
+        _geofences_of(request) if request.kind in GEOFENCE_KINDS else None,
+        _odometer_base_meters(request) if request.kind in ODOMETER_KINDS else None,
         None if named or request.requested_by is None else request.requested_by.pk,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _rules_of(device_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the settings of each device on which its figures depend."""
+    """Return the names of each device, and the settings on which its figures depend."""
     devices = Device.objects.filter(pk__in=device_ids).order_by("pk")
-    return list(devices.values_list("pk", "kind", "tank_liters", "fleet__time_zone"))
+    return list(devices.values_list("pk", "name", "unique_id", "kind", "tank_liters", "fleet__time_zone"))
+
+
+def _geofences_of(request: ReportRequest) -> list[Any]:
+    """Return what changes with any geofence of the device's fleet: rows contain their names, and which of them a
+    position lies in."""
+    fleet_id = request.device.fleet_id if request.device else None
+    found = Geofence.objects.filter(fleet=fleet_id).aggregate(count=Count("pk"), changed_at=Max("updated_at"))
+    return [found["count"], found["changed_at"].isoformat() if found["changed_at"] else None]
+
+
+def _odometer_base_meters(request: ReportRequest) -> int | None:
+    """Return what the odometer reads beyond the distance of all days: it changes only where a person set the reading."""
+    state = DeviceState.objects.filter(device=request.device).first()
+    if state is None:
+        return None
+    driven = DeviceDay.objects.filter(device=request.device).aggregate(meters=Sum("distance_meters"))["meters"]
+    return round(state.odometer_meters - (driven or 0.0))
 
 
 def lock_request(key: str) -> None:
@@ -80,19 +111,40 @@ def find_reusable(request: ReportRequest, key: str, *, now: datetime) -> Report 
 
 def is_fresh(report: Report, device_ids: Sequence[int], *, now: datetime) -> bool:
     """Return whether a ready report is still valid: it is younger than REPORT_REUSE_SECONDS, or its range had ended
-    before it was generated and no fix of the range arrived since."""
+    before it was generated and no fix or event that its rows are made of arrived since."""
     if report.expires_at is not None and report.expires_at <= now:
         return False
     if report.finished_at is not None and now - report.finished_at < timedelta(seconds=settings.REPORT_REUSE_SECONDS):
         return True
     if report.started_at is None or report.range_end > report.started_at:
         return False
-    return not _fixes_came_in(report, device_ids, report.started_at)
+    since = report.started_at
+    return not (_fixes_came_in(report, device_ids, since) or _events_came_in(report, device_ids, since).exists())
 
 
 def _fixes_came_in(report: Report, device_ids: Sequence[int], since: datetime) -> bool:
     """Return whether fixes of the report's days may have arrived since it was generated, by the state of their
-    roll-ups."""
+    roll-ups. Of trips and stops that later fixes may prolong, every later day counts."""
     first, last = report.range_start - timedelta(days=1), report.range_end + timedelta(days=1)  # whatever the zone
-    days = {"device__in": device_ids, "day__gte": first.date(), "day__lte": last.date()}
+    days: dict[str, Any] = {"device__in": device_ids, "day__gte": first.date()}
+    if report.kind not in WHOLE_KINDS or _is_settled(report):
+        days["day__lte"] = last.date()
     return DirtyDay.objects.filter(**days).exists() or DeviceDay.objects.filter(**days, computed_at__gt=since).exists()
+
+
+def _is_settled(report: Report) -> bool:
+    """Return whether the trips and stops that touch the last day with a fix end where they do whatever comes later."""
+    last = (report.range_end - timedelta(microseconds=1)).astimezone(report.zone).date()
+    days = DeviceDay.objects.filter(device=report.device_id, day__lte=last).order_by("-day")
+    return days.values_list("is_settled", flat=True).first() is not False
+
+
+def _events_came_in(report: Report, device_ids: Sequence[int], since: datetime) -> QuerySet[Event]:
+    """Return the events that were recorded since the report was generated and may belong into it: some are noticed late,
+    and a device may leave a geofence on any later day."""
+    recorded = Event.objects.filter(device__in=device_ids, created_at__gt=since)
+    if report.kind == ReportKind.VISITS:
+        return recorded.filter(kind__in=CROSSINGS)
+    if report.kind not in EVENT_KINDS:
+        return recorded.none()
+    return recorded.filter(occurred_at__gte=report.range_start, occurred_at__lt=report.range_end + EVENT_MARGIN)
