@@ -6,7 +6,7 @@ Read and computed a day at a time, so that a report of any length takes the memo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -30,13 +30,12 @@ from reports_app.table import (
     part_of,
 )
 from tasks_app.geo.distance import initial_bearing_degrees
-from tasks_app.geo.figures import METERS_PER_KM
-from tasks_app.geo.motion import driven_speeds_kph
+from tasks_app.geo.figures import METERS_PER_KM, Figures, figures_of_parts, total
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.speed import MPS_TO_KPH
 from tasks_app.geo.steps import Steps
 from tasks_app.models import Device, Position
-from tasks_app.queries.drives import context_of, steps_of
+from tasks_app.queries.drives import columns_of, context_of, steps_of
 from tasks_app.queries.fleet_geofences import FleetGeofences, geofences_of
 from tasks_app.queries.positions import FloatArray, Track, track_with
 from tasks_app.services.positions import MIN_COURSE_METERS
@@ -64,20 +63,19 @@ IGNITIONS = [gettext_noop("Off"), gettext_noop("On")]
 
 @dataclass
 class _Sums:
-    """The sums of the row of totals, complete after the last position."""
+    """The odometer so far, and the figures of the row of totals, complete after the last position: those of the whole
+    range, as a summary has them, with the parts of the steps that cross its ends."""
 
     rules: MotionRules
     odometer_meters: float
-    distance_meters: float = 0.0
-    max_speed_kph: float = 0.0
+    figures: Figures = field(default_factory=Figures)
 
-    def add(self, meters: FloatArray, speeds_kph: FloatArray) -> None:
-        self.distance_meters += float(meters.sum())
+    def add(self, meters: FloatArray, figures: Figures) -> None:
         self.odometer_meters += float(meters.sum())
-        self.max_speed_kph = max(self.max_speed_kph, float(np.max(speeds_kph, initial=0.0)))
+        self.figures = total([self.figures, figures])
 
     def totals(self) -> list[Cell]:
-        known = {"distance_km": self.distance_meters / METERS_PER_KM, "speed_kph": self.max_speed_kph}
+        known = {"distance_km": self.figures.distance_km, "speed_kph": self.figures.max_speed_kph}
         return [known.get(column.key) for column in COLUMNS]
 
 
@@ -105,13 +103,15 @@ def _columns(
     """Return the columns of the positions in `[start, end)`, a part of the report's range, and add them to the sums."""
     low, high = context_of(device.pk, start, end, sums.rules)
     fixes, battery = track_with(device.pk, low, high, "battery_percent")
-    found = _since_the_last(fixes, device)
+    steps = steps_of(fixes, device)
+    found = _since_the_last(fixes, steps)
     part = slice(*np.searchsorted(fixes.times_seconds, [start.timestamp(), end.timestamp()]).tolist())
     way = _since(
         report.range_start.timestamp(), fixes.times_seconds[part], found.before_seconds[part], found.meters[part]
     )
     odometer = sums.odometer_meters + np.cumsum(way)
-    sums.add(way, found.driven_kph[part])
+    (figures,) = figures_of_parts(columns_of(fixes), steps, [start.timestamp(), end.timestamp()])
+    sums.add(way, figures)
     latitudes, longitudes = fixes.latitudes[part], fixes.longitudes[part]
     return [
         np.rint(fixes.times_seconds[part] * 1e6).astype(np.int64),
@@ -134,19 +134,16 @@ def _columns(
 @dataclass(frozen=True, slots=True)
 class _Way:
     """At each fix, of the step that led there: the way that counts, the mean speed, whether it was driving, and the time
-    of the fix it began at; and at the fix its believable speed, 0 where it was not driving, and the course, by the way where
-    none was sent."""
+    of the fix it began at; and at the fix the course, by the way where none was sent."""
 
     meters: FloatArray
     mean_kph: FloatArray
     motion: npt.NDArray[np.int8]
     before_seconds: FloatArray
-    driven_kph: FloatArray
     courses_degrees: FloatArray
 
 
-def _since_the_last(fixes: Track, device: Device) -> _Way:
-    steps = steps_of(fixes, device)
+def _since_the_last(fixes: Track, steps: Steps) -> _Way:
     meters, mean_kph = np.zeros(len(fixes)), np.full(len(fixes), np.nan)
     motion = np.full(len(fixes), OUTLIER, dtype=np.int8)
     motion[steps.index[:1]] = STANDING
@@ -156,9 +153,7 @@ def _since_the_last(fixes: Track, device: Device) -> _Way:
     mean_kph[steps.index[1:]] = np.where(usable, steps.meters / np.where(usable, steps.seconds, 1.0), np.nan)
     before_seconds = fixes.times_seconds.copy()
     before_seconds[steps.index[1:]] = fixes.times_seconds[steps.index[:-1]]
-    driven_kph = np.zeros(len(fixes))
-    driven_kph[steps.index] = driven_speeds_kph(steps)
-    return _Way(meters, mean_kph * MPS_TO_KPH, motion, before_seconds, driven_kph, _courses(fixes, steps))
+    return _Way(meters, mean_kph * MPS_TO_KPH, motion, before_seconds, _courses(fixes, steps))
 
 
 def _courses(fixes: Track, steps: Steps) -> FloatArray:

@@ -141,6 +141,18 @@ def test_detailed_loses_no_way_at_midnight(device):
     assert totals(positions)["distance_km"] == pytest.approx(9 * STEP_KM, rel=0.001)
 
 
+@pytest.mark.parametrize(("first", "last"), [(-20, 20), (2.5, 6.5), (4.2, 4.8), (-20, 0.5), (9.5, 20)])
+def test_the_totals_of_positions_are_those_of_the_summary_of_the_same_range(device, first, last):
+    store(drive(device, ignition=True))
+    span = (ELEVEN + first * MINUTE, ELEVEN + last * MINUTE)
+    whole, found = (
+        totals(build("summary", device, *span)["days"]),
+        totals(build("detailed", device, *span)["positions"]),
+    )
+    assert (found["distance_km"], found["speed_kph"]) == (whole["distance_km"], whole["max_speed_kph"])
+    assert found["distance_km"] == pytest.approx((min(last, 10) - max(first, 0)) * STEP_KM, rel=0.001)
+
+
 # --- route
 
 
