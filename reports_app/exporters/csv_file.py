@@ -1,7 +1,8 @@
 """CSV (RFC 4180) that Excel opens as UTF-8 and that cannot carry a formula.
 
 A cell of text that begins with = + - @ TAB, CR or LF would run as a formula in a spreadsheet (OWASP, "CSV Injection"): it
-gets a leading apostrophe. Numbers are never touched, so a negative longitude stays a number. A report of several
+gets a leading apostrophe, and so does what follows a semicolon, TAB or line end within it, where a spreadsheet that is set
+to another country ends a cell. Numbers are never touched, so a negative longitude stays a number. A report of several
 sections is written as blocks, each under a line with its name, an empty line between them.
 """
 

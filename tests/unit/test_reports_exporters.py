@@ -18,6 +18,7 @@ from reports_app.exporters.xlsx_skeleton import sheet_name
 from reports_app.services.files import check_format, formats_of
 from reports_app.table import Column, ColumnKind, DisplaySettings, ReportTable, Section, chunk_of
 from tasks_app.geo.units import AltitudeUnit, DistanceUnit, SpeedUnit, Units, VolumeUnit
+from tasks_app.utils.spreadsheets import FORMULA_STARTS, guarded, unguarded
 
 START, END = datetime(2026, 3, 1, 3, tzinfo=UTC), datetime(2026, 3, 2, 3, tzinfo=UTC)
 COLUMNS = [
@@ -91,8 +92,23 @@ def test_csv_keeps_quotes_commas_line_ends_and_letters(tmp_path):
 def test_csv_text_cannot_become_a_formula(text, tmp_path):
     columns = [Column("a", text), Column("b", "B", ColumnKind.LABEL)]
     (title, _b), (cell, label) = read_csv(write("csv", table_of(days([[text, text]], columns=columns)), tmp_path))
-    shown = "'" + text.replace("\r", "\n")  # what gettext makes of a title or label; a text cell stays as it is
-    assert (title, cell, label) == (shown, "'" + text, shown)
+    shown = guarded(text.replace("\r", "\n"))  # what gettext makes of a title or label; a text cell stays as it is
+    assert (title, cell, label) == (shown, guarded(text), shown)
+    assert shown.startswith("'")
+
+
+@pytest.mark.parametrize(
+    "text", ["Van;=1+1;", "Van;'=1+1", "Van\t@SUM(A1)", 'Van "1"\n=1+1', "Van\r\n-1+1", "Van;\uff1d1"]
+)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_text_is_no_formula_where_a_spreadsheet_splits_at_another_sign(text, delimiter, tmp_path):
+    """An Excel that is set to Brazil opens a double-clicked CSV with semicolons between its cells."""
+    columns = [Column("a", "A"), Column("b", "B"), Column("c", "C")]
+    path = write("csv", table_of(days([["x", text, text]], columns=columns)), tmp_path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        cells = [cell for row in csv.reader(file, delimiter=delimiter) for cell in row]
+    assert [cell for cell in cells if cell.lstrip("\r\n").startswith(FORMULA_STARTS)] == []
+    assert unguarded(guarded(text)) == text
 
 
 def test_csv_numbers_stay_numbers(tmp_path):
