@@ -93,7 +93,9 @@ def _day(text: str) -> datetime | None:
 def _time(text: str) -> datetime | None:
     try:
         at = parse_datetime(text)
-        return timezone.make_aware(at) if at and timezone.is_naive(at) else at
+        if at is None:
+            return None
+        return timezone.make_aware(at) if timezone.is_naive(at) else timezone.localtime(at)
     except (ValueError, OverflowError):
         return None
 

@@ -20,16 +20,18 @@ def iso_utc(at: datetime) -> str:
 
 
 def time_of(text: str, zone: ZoneInfo) -> datetime:
-    """Return the time that an ISO 8601 text names. A date alone is its midnight in `zone`. Raises ValueError, NaiveTime."""
+    """Return the time that an ISO 8601 text names, in UTC: PostgreSQL takes no distance from it of 16 hours or more. A date
+    alone is its midnight in `zone`. Raises ValueError, NaiveTime."""
     day = _date(text)
     try:
         found = datetime.fromisoformat(text) if day is None else day_start(day, zone)
+        in_utc = None if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(_("“%(text)s” is not an ISO 8601 time.") % {"text": text[:50]}) from error
-    if found.tzinfo is None:
+    if in_utc is None:
         detail = _("“%(text)s” needs a time zone, for example 2026-01-31T08:00:00Z.")
         raise NaiveTime(detail % {"text": text[:50]})
-    return found
+    return in_utc
 
 
 def cursor_time(text: str) -> datetime:

@@ -159,10 +159,12 @@ def test_yesterday_is_what_the_fleet_calls_yesterday():
         ("2026-03-01", datetime(2026, 3, 1, 3, tzinfo=UTC)),
         ("2026-03-01T08:00:00Z", datetime(2026, 3, 1, 8, tzinfo=UTC)),
         ("2026-03-01T08:00:00-03:00", datetime(2026, 3, 1, 11, tzinfo=UTC)),
+        ("2026-03-01T23:59:59+23:59:59", datetime(2026, 3, 1, tzinfo=UTC)),
     ],
 )
 def test_it_reads_a_moment(text, expected):
-    assert parse_time(text, SAO_PAULO, field="start") == expected
+    found = parse_time(text, SAO_PAULO, field="start")
+    assert (found, found.utcoffset()) == (expected, timedelta())
 
 
 @pytest.mark.parametrize(
@@ -173,6 +175,7 @@ def test_it_reads_a_moment(text, expected):
         ("", "invalid_time"),
         ("2026-02-30", "invalid_time"),
         ("0001-01-01", "invalid_time"),
+        ("0001-01-01T00:00:00+05:00", "invalid_time"),
         ("9" * 5000, "invalid_time"),
     ],
 )

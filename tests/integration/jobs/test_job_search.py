@@ -103,6 +103,7 @@ def jobs(make_job, device, staff) -> dict[str, Job]:
         ("-after:1d", {"failed"}),
         ("after:3d before:1d12h", {"failed"}),
         ("after:now", set()),
+        ("after:2099-01-01T00:00:00+23:59:59", set()),
         ("full", {"failed"}),
         ("OPERATIONAL", {"failed"}),
         ("</script>", {"failed"}),
