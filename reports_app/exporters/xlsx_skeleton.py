@@ -11,7 +11,7 @@ from typing import Any
 
 from reports_app.exporters.shown import ShownColumn, first_format, shown_columns
 from reports_app.table import TEXT_KINDS, TIME_KINDS, ColumnKind, DisplaySettings, ReportTable, Section, translated
-from tasks_app.utils.spreadsheets import legible
+from tasks_app.utils.spreadsheets import cut_to_units, legible
 
 MAX_ROWS = 1_048_576  # of a sheet, by the file format
 MAX_NAME_LENGTH = 31  # of a sheet, by Excel
@@ -165,5 +165,6 @@ def _page_header(table: ReportTable, display: DisplaySettings) -> str:
         timestamp.astimezone(display.zone).strftime("%Y-%m-%d %H:%M")
         for timestamp in (table.range_start, table.range_end)
     )
-    text = legible(f"{translated(table.title)} · {table.subject}")[:120].replace("&", "&&")
+    # Of the 255 units that a header has, every & takes two.
+    text = cut_to_units(legible(f"{translated(table.title)} · {table.subject}"), 100).replace("&", "&&")
     return f"&L{text}&R{start} - {end}"

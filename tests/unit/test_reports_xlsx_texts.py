@@ -84,6 +84,16 @@ def test_no_name_spoils_the_workbook(tmp_path):
     assert sheet["A2"].value.startswith("Van")
 
 
+@pytest.mark.parametrize("letter", ["&", "🚚", "1"])
+def test_a_long_name_leaves_the_header_of_printed_pages(letter, tmp_path):
+    table = ReportTable(
+        "summary", "Device summary", letter * 255, START, END, "UTC", [days([["1"]], columns=[Column("a", "A")])]
+    )
+    sheet = openpyxl.load_workbook(write("xlsx", table, tmp_path)).active
+    assert sheet.oddHeader.left.text.startswith(f"Device summary · {letter}")
+    assert sheet.oddHeader.right.text == "2026-03-01 00:00 - 2026-03-02 00:00"
+
+
 @settings(max_examples=100)
 @given(st.text(max_size=20))
 def test_every_text_is_good_xml(text):
