@@ -24,7 +24,7 @@ Int64Array = npt.NDArray[np.int64]
 
 MICROSECONDS_PER_SECOND = 1_000_000
 _SECONDS_PER_DAY = 86_400
-_QUARTER_HOUR_SECONDS = 900  # offsets from UTC change at full quarter hours only
+_QUARTER_HOUR_SECONDS = 900
 _EXACT = 2.0**53
 
 _encode = msgspec.json.Encoder().encode
@@ -90,10 +90,20 @@ def date_cells(days: Int64Array, *, before: bytes = b"", after: bytes = b"", emp
 
 
 def utc_offsets(seconds: Int64Array, zone: ZoneInfo) -> Int64Array:
-    """Return the offsets of the zone from UTC in seconds, at each of these epoch seconds."""
+    """Return the offsets of the zone from UTC in seconds, at each of these epoch seconds.
+
+    They are looked up once for each quarter of an hour. Within one they change hardly ever: in Newfoundland clocks were
+    changed at a minute past midnight.
+    """
     quarters, places = np.unique(seconds // _QUARTER_HOUR_SECONDS, return_inverse=True)
-    offsets = [_offset_seconds(quarter * _QUARTER_HOUR_SECONDS, zone) for quarter in quarters.tolist()]
-    return np.array(offsets, dtype=np.int64)[places]
+    begins, ends = (
+        np.array([_offset_seconds(quarter * _QUARTER_HOUR_SECONDS, zone) for quarter in edges], dtype=np.int64)
+        for edges in (quarters.tolist(), (quarters + 1).tolist())
+    )
+    offsets = begins[places]
+    for index in np.flatnonzero((begins != ends)[places]).tolist():
+        offsets[index] = _offset_seconds(int(seconds[index]), zone)
+    return offsets
 
 
 def _looked_up(

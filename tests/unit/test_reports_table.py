@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import override
 
+from reports_app.exporters.cells import utc_offsets
 from reports_app.table import (
     CHUNK_ROWS,
     NO_TIME,
@@ -193,3 +195,21 @@ def test_titles_and_labels_are_kept_untranslated_so_that_each_reader_gets_their_
             content = section_content(Section("days", _("Days"), columns, []))
     assert content["columns"][0]["title"] == "Day"
     assert chunk.data[0].values == ["Day"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("America/Sao_Paulo", datetime(2018, 11, 4, 3, tzinfo=UTC)),
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, tzinfo=UTC)),
+        ("America/St_Johns", datetime(2008, 11, 2, 2, 31, tzinfo=UTC)),  # clocks changed at a minute past midnight
+        ("America/St_Johns", datetime(2009, 3, 8, 3, 31, tzinfo=UTC)),
+        ("Antarctica/Casey", datetime(2020, 10, 3, 16, 1, tzinfo=UTC)),
+    ],
+)
+def test_local_times_are_right_around_every_change_of_the_clocks(zone, change):
+    times = [change + timedelta(seconds=seconds) for seconds in (-900, -60, -1, 0, 1, 60, 840, 900)]
+    assert len({at.astimezone(ZoneInfo(zone)).utcoffset() for at in times}) == 2
+    seconds = np.array([int(at.timestamp()) for at in times])
+    found = [timedelta(seconds=offset) for offset in utc_offsets(seconds, ZoneInfo(zone)).tolist()]
+    assert found == [at.astimezone(ZoneInfo(zone)).utcoffset() for at in times]
