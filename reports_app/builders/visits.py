@@ -15,7 +15,7 @@ from django.utils.translation import gettext_noop
 from reports_app.builders.base import check_row_count, report_device, report_table
 from reports_app.models import Report
 from reports_app.table import Cell, Column, ColumnKind, ReportTable, Section
-from tasks_app.models import Device, DeviceState, Event, EventKind, Geofence
+from tasks_app.models import Device, DeviceDay, DeviceState, Event, EventKind, Geofence, Position
 
 VISITS = [
     Column("geofence", _("Geofence")),
@@ -85,8 +85,7 @@ def build(report: Report) -> ReportTable:
     device, now = report_device(report), timezone.now()
     start, end = report.range_start, min(report.range_end, max(now, report.range_start))
     crossings = _crossings(device, report.range_start, report.range_end)
-    inside = DeviceState.objects.filter(device=device).values_list("geofence_ids", flat=True).first() or []
-    names = dict(Geofence.objects.filter(pk__in=inside).values_list("pk", "name"))
+    names = _inside_now(device) if report.range_start <= now and _was_heard(device, report.range_end) else {}
     found = [visit for visit in visits(crossings, names) if _touches(visit, start, report.range_end)]
     rows = [_row(visit, start, end, now) for visit in found]
     in_range = sum(visit.seconds(start, end) for visit in found)
@@ -122,6 +121,18 @@ def visits(crossings: Sequence[Crossing], inside: Mapping[int, str]) -> list[Vis
         found.append(Visit(geofence_id, name or names[geofence_id], entered_at, None, geofence_id in inside))
     found += [Visit(pk, name, None, None, is_inside=True) for pk, name in inside.items() if pk not in names]
     return sorted(found, key=lambda visit: (visit.entered_at or visit.left_at or _EPOCH, visit.name))
+
+
+def _inside_now(device: Device) -> dict[int, str]:
+    """Return the names, by id, of the geofences that the device is in."""
+    inside = DeviceState.objects.filter(device=device).values_list("geofence_ids", flat=True).first() or []
+    return dict(Geofence.objects.filter(pk__in=inside).values_list("pk", "name"))
+
+
+def _was_heard(device: Device, before: datetime) -> bool:
+    """Return whether there is a fix before that time, or was one: without an entry, a visit lasts since any time."""
+    days, positions = DeviceDay.objects.filter(device=device), Position.objects.filter(device=device)
+    return days.filter(first_fix_at__lt=before).exists() or positions.filter(fix_time__lt=before).exists()
 
 
 def _crossings(device: Device, start: datetime, end: datetime) -> list[Crossing]:

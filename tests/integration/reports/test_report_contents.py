@@ -148,6 +148,17 @@ def test_events_carry_what_is_particular_to_them(device, fleet):
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(("days", "states"), [(-9, []), (0, ["Still inside"]), (1, ["Still inside"]), (5_000, [])])
+def test_a_visit_without_an_entry_is_none_before_the_first_position_and_in_the_future(device, fleet, days, states):
+    drive(device)
+    area = {"type": "Circle", "coordinates": [-45.9, 0], "radius_meters": 100}
+    depot = Geofence.objects.create(fleet=fleet, name="Depot", area=area)
+    DeviceState.objects.filter(device=device).update(geofence_ids=[depot.pk])
+    start = DAY + timedelta(days=days)
+    report = build("visits", device=device, range_start=start, range_end=start + timedelta(days=1))
+    assert [row["state"] for row in rows_of(report, "visits")] == states
+
+
 def test_a_fleet_report_has_every_device_and_the_totals(device, make_device, fleet):
     silent = make_device(name="Silent")
     drive(device)
