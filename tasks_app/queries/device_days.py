@@ -113,11 +113,12 @@ def odometer_at(device: Device, at: datetime) -> float | None:
     if state.fix_time <= at:
         return state.odometer_meters
     day = at.astimezone(device.fleet.zone).date()
-    later = (
-        DeviceDay.objects.filter(device=device, day__gt=day).aggregate(meters=Sum("distance_meters"))["meters"] or 0.0
-    )
-    _start, end = day_range(day, device.fleet.zone)
-    rest = read_drive(device, at, end).figures([at, end])[0].distance_meters if at < end else 0.0
+    start, end = day_range(day, device.fleet.zone)
+    # A whole day has a roll-up, also where its positions are gone.
+    is_cut = start < at < end
+    days = DeviceDay.objects.filter(device=device, **{"day__gt" if is_cut else "day__gte": day})
+    later = days.aggregate(meters=Sum("distance_meters"))["meters"] or 0.0
+    rest = read_drive(device, at, end).figures([at, end])[0].distance_meters if is_cut else 0.0
     return max(0.0, state.odometer_meters - later - rest)
 
 

@@ -10,7 +10,7 @@ from reports_app.builders.registry import BUILDERS
 from reports_app.queries import stored_table
 from reports_app.services.files import export_report, formats_of
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import DeviceState, Event, EventKind, Geofence
+from tasks_app.models import DeviceState, Event, EventKind, Geofence, Position
 from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import (
     DAY,
@@ -51,6 +51,16 @@ def test_the_odometer_of_an_earlier_day_leaves_out_what_was_driven_since(device)
     (summary,) = rows_of(build("summary", device=device, range_end=NEXT_DAY), "summary")
     newest_km = DeviceState.objects.get().odometer_meters / 1000
     assert newest_km - summary["odometer_end_km"] == pytest.approx(10 * STEP_KM, rel=0.02)
+
+
+def test_the_odometer_of_an_earlier_day_is_the_same_once_positions_were_dropped(device):
+    drive(device)
+    drive(device, ELEVEN + timedelta(days=1), west=-45.9)
+    (before,) = rows_of(build("summary", device=device, range_end=NEXT_DAY), "summary")
+    Position.objects.filter(device=device).delete()
+    (after,) = rows_of(build("summary", device=device, range_end=NEXT_DAY), "summary")
+    assert after == before
+    assert after["odometer_end_km"] == pytest.approx(10 * STEP_KM, rel=0.02)
 
 
 def test_a_day_without_data_is_a_row_of_zeros(device):
