@@ -10,15 +10,23 @@ from django.core.exceptions import ImproperlyConfigured
 _MEANT = {int: "a whole number", float: "a number", bool: "1 or 0"}
 _BOOLEANS = {*environ.Env.BOOLEAN_TRUE_STRINGS, "0", "false", "off", "no", "n", ""}
 
+# Where an empty text is not the default.
+_MAY_BE_EMPTY = {"BUSINESS_HOURS"}
+
 
 class Environment(environ.Env):
-    """Raises ImproperlyConfigured for a value that is none of its kind; no number of the settings is below 0."""
+    """An empty variable has its default, as one that is not set.
+
+    Raises ImproperlyConfigured for a value that is none of its kind; no number of the settings is below 0.
+    """
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
         """Return the variable's value. The message leaves the value out where it may be a secret."""
         given = self.ENVIRON.get(var)
+        if given == "" and default is not environ.Env.NOTSET and var not in _MAY_BE_EMPTY:
+            return default
         # Whatever else stood there would be taken for 0: a switch that is meant to be on would be off.
         if cast is bool and given is not None and given.strip().lower() not in _BOOLEANS:
             raise ImproperlyConfigured(f"{var} must be 1 or 0, not {given!r}.")

@@ -64,6 +64,15 @@ def test_a_variable_that_is_not_set_has_its_default():
     )
 
 
+def test_an_empty_variable_has_its_default():
+    empty = Given(X="", BUSINESS_HOURS="")
+    assert empty.str("X", default="localhost") == "localhost"
+    assert (empty.int("X", default=25), empty.float("X", default=1.5), empty.bool("X", default=True)) == (25, 1.5, True)
+    assert (empty.str("X", default=""), empty.list("X", default=[])) == ("", [])
+    # "" means that there are none.
+    assert empty.str("BUSINESS_HOURS", default="07:00-19:00") == ""
+
+
 def test_retention_of_no_day_is_refused():
     assert retention_days(Given(RETENTION_EVENTS_DAYS="1"))["events"] == 1
     for name in ("RETENTION_POSITIONS_DAYS", "REPORT_KEEP_DAYS"):
