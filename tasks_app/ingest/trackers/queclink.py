@@ -39,6 +39,7 @@ from tasks_app.ingest.trackers.messages import (
     kind_of,
     relay_without_place,
     status_message,
+    unreadable,
     with_status,
 )
 from tasks_app.ingest.trackers.text_fields import (
@@ -99,6 +100,7 @@ _ALARMS = {
     **{"GTPNA": "powerOn", "GTPFA": "powerOff", "GTMPN": "powerRestored", "GTEPN": "powerRestored"},
     **{"GTMPF": "powerCut", "GTEPF": "powerCut", "GTJDR": "jamming", "GTJDS": "jamming"},
 }
+_FIXED = frozenset({"GTFRI", "GTERI"})
 _IGNITION = {"GTIGN": True, "GTVGN": True, "GTIGF": False, "GTVGF": False}
 # Alarms by the second digit of the report's id and type.
 _HARSH = {
@@ -148,6 +150,9 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
         )
         return Decoded("answer", device_id, (status_message(now=now, device_id=device_id),), answer=answer)
     points = _points(fields)
+    if not points and head[2] in _FIXED and _has_place(fields):
+        fault = BadFrame("unknown_layout", "The place or its time cannot be read.")
+        return unreadable(fault, device_id, stated=device_id, reply=f"+SACK:{count}$".encode())
     attributes = _attributes(head[2], fields, points) | present(archive=True if head[1] == "BUFF" else None)
     messages = tuple(_messages(device_id, fields, points, attributes, session, now))
     if head[2] in _IGNITION:
@@ -164,6 +169,15 @@ def _points(fields: list[str]) -> list[int]:
         for at in range(7, len(fields) - 4)
         if _TIME.fullmatch(fields[at + 2]) and (_DEGREES.fullmatch(fields[at]) or _DEGREES.fullmatch(fields[at + 1]))
     ]
+
+
+def _has_place(fields: list[str]) -> bool:
+    """Whether something stands where a place and its time would: two values before a time, or degrees before something else."""
+    trios = zip(fields[7:-4], fields[8:-3], fields[9:-2], strict=True)
+    return any(
+        one and two and time and (_TIME.fullmatch(time) or (_DEGREES.fullmatch(one) and _DEGREES.fullmatch(two)))
+        for one, two, time in trios
+    )
 
 
 def _messages(

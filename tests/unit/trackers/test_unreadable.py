@@ -246,6 +246,29 @@ def test_suntech_texts_behind_a_binary_report_that_is_cut_off_are_read():
     assert found.frames == [cut_off, text, text]
 
 
+FIXED = (
+    "+RESP:GTFRI,060100,135790246811220,,,00,1,1,4.3,92,70.0,{},0460,0000,18d8,6141,00,2000.0,,,,80,210100,,,,"
+    "20261123093254,11F0$"
+)
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("121.354335,31.222073,20261123093254", ("position", ["fix"])),
+        ("121.354335,31.222073,2026112309325x", ("unknown_layout", ["unknown_layout"])),
+        ("121x354335,31y222073,20261123093254", ("unknown_layout", ["unknown_layout"])),
+        ("121.354335,31y222073,20261123093254", ("position", ["invalid_latitude"])),
+        ("121.354335,31.222073,20261323093254", ("position", ["invalid_timestamp"])),
+        (",,20261123093254", ("other", ["life"])),
+        (",,", ("other", ["life"])),
+    ],
+)
+def test_queclink_keeps_in_quarantine_a_report_whose_place_cannot_be_read(place, expected):
+    found = decode("queclink", FIXED.format(place).encode())
+    assert (outcome(found), found.reply) == (expected, b"+SACK:11F0$")
+
+
 def test_h02_answers_a_place_without_its_hemispheres():
     text = "*HQ,4210051415,V1,095959,A,2332.9999,x,04628.6553,W,000.00,000,231126,FFFFFBFF#"
     found = decode("h02", text.encode(), device_id="4210051415")
