@@ -40,6 +40,9 @@ class Command(BaseCommand):
             )
         if options["workers"] is not None and not 1 <= options["workers"] <= 256:
             raise CommandError(_("--workers must be between 1 and 256."))
+        if not options["workers"] and not any(known[name].workers > 0 for name in queues):
+            none = _("There is no worker to start: the settings say 0 for %(names)s.")
+            raise CommandError(none % {"names": ", ".join(queues)})
         self._change_lanes(queues)
         sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"], burst=options["burst"]).run())
 

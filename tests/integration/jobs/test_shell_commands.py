@@ -281,6 +281,18 @@ def test_it_tells_queues_and_workers_to_programs():
     assert report["workers"] == []
 
 
+def test_a_cluster_of_no_worker_is_refused_with_a_sentence(settings):
+    queues = settings.Q_CLUSTER["ALT_CLUSTERS"]
+    of_none = {**queues, "reports": {**queues["reports"], "workers": 0}}
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "ALT_CLUSTERS": of_none}
+    engine_config.cache_clear()
+    try:
+        with pytest.raises(CommandError, match="There is no worker to start: the settings say 0 for reports"):
+            run("qcluster", "--name", "reports", "--burst")
+    finally:
+        engine_config.cache_clear()
+
+
 def test_it_fails_with_a_sentence_while_redis_is_down(settings):
     settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": "unix:///nonexistent/redis.sock"}
     engine_config.cache_clear()
