@@ -51,7 +51,9 @@ class Command(AuditedCommand):
             try:
                 self._import(path, summary, console, fleet, options)
             except (BodyError, OSError) as error:
-                failures.append(_("%(file)s: %(error)s") % {"file": path, "error": error})
+                # Of an OSError its text alone: the file stands before it.
+                reason = getattr(error, "strerror", None) or error
+                failures.append(_("%(file)s: %(error)s") % {"file": path, "error": reason})
             except KeyboardInterrupt:
                 raise CommandError(
                     _("Stopped. What was stored stays; run it again to go on."), returncode=130

@@ -150,3 +150,10 @@ def test_traccars_export_is_read_in_the_zone_one_names(tmp_path, device):
 def test_it_refuses_a_zone_that_is_none(tmp_path, db):
     with pytest.raises(CommandError, match="Mars"):
         call_command("import_positions", str(tmp_path / "any.csv"), "--time-zone", "Mars/Base")
+
+
+def test_a_file_that_cannot_be_opened_is_named_once(tmp_path):
+    for path, reason in ((tmp_path / "none.csv", "No such file or directory"), (tmp_path, "Is a directory")):
+        with pytest.raises(CommandError) as caught:
+            run(path)
+        assert str(caught.value) == f"{path}: {reason}"
