@@ -152,7 +152,7 @@ def test_it_refuses_a_zone_that_is_none(tmp_path, db):
         call_command("import_positions", str(tmp_path / "any.csv"), "--time-zone", "Mars/Base")
 
 
-def test_a_file_that_cannot_be_opened_is_named_once(tmp_path):
+def test_a_file_that_cannot_be_opened_is_named_once(tmp_path, db):
     for path, reason in ((tmp_path / "none.csv", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(CommandError) as caught:
             run(path)
