@@ -101,6 +101,9 @@ def may_ask_again(user: Any, report: Report) -> bool:
     fleet = report.device.fleet if report.device else report.fleet
     if fleet is not None:
         return has_right(user, fleet, ASK_FOR_REPORTS)
+    if report.device_ids is not None:
+        devices = visible_devices(user, ASK_FOR_REPORTS).filter(pk__in=report.device_ids)
+        return devices.count() == len(report.device_ids)
     return visible_fleets(user, ASK_FOR_REPORTS).exists()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -34,7 +35,10 @@ MOST_CHOICES = 50
 def compare(request: HttpRequest, report_id: int) -> HttpResponse:
     """Show the totals of a report beside those of ?with=; on POST, ask for the period of the same length before it."""
     found = find_report(request, report_id)
+    may_ask = may_ask_again(request.user, found)
     if request.method == "POST":
+        if not may_ask:
+            raise PermissionDenied(_("This needs the role Operator in a fleet."))
         return _ask_for_before(request, found)
     others = list(_comparable(request, found)[:MOST_CHOICES])
     chosen = next((each for each in others if str(each.pk) == request.GET.get("with")), None)
@@ -49,7 +53,7 @@ def compare(request: HttpRequest, report_id: int) -> HttpResponse:
         "days": [days_text(found), days_text(chosen)] if chosen else [],
         "sections": compared_sections(found, chosen, display) if is_ready and chosen else [],
         "is_ready": is_ready,
-        "may_ask": may_ask_again(request.user, found),
+        "may_ask": may_ask,
     }
     return render(request, "reports_app/pages/compare.html", context)
 

@@ -200,6 +200,14 @@ def test_two_periods_are_compared_by_their_totals(member, device, operator):
     assert "2 Mar 2026" in text
 
 
+def test_viewers_compare_and_may_not_ask_for_the_period_before(member, device, operator):
+    report = made(device, operator)
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.VIEWER)
+    assert member.get(url("report_compare", report.pk)).status_code == 200
+    assert member.post(url("report_compare", report.pk)).status_code == 403
+    assert Report.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("start", "end", "before"),
     [
