@@ -21,6 +21,7 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import FleetMembership, FleetRole, Job
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job
+from tasks_app.services.cleanup import Run
 from tests.support.reports import DAY, NEXT_DAY, ask, requested_report
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
@@ -202,6 +203,22 @@ def test_an_expired_report_loses_content_and_files_and_says_so(api, device, run_
     with pytest.raises(ReportExpired):
         export_report(report.pk, "csv")
     assert ask(api, device).json()["report_id"] != report.pk
+
+
+def test_a_report_that_is_made_again_while_others_expire_is_kept(api, device, run_jobs, media, monkeypatch):
+    ask(api, device)
+    run_jobs("reports")
+    report = Report.objects.get()
+    now = report.expires_at + timedelta(seconds=1)
+
+    def made_again(run) -> bool:
+        Report.objects.update(expires_at=now + timedelta(days=30))
+        return True
+
+    monkeypatch.setattr(Run, "has_time", made_again)
+    assert expire_reports(now=now)["reports"] == 0
+    report.refresh_from_db()
+    assert (report.state, bool(report.content), report.chunks.exists()) == ("ready", True, True)
 
 
 def test_the_task_expires_reports(device, run_jobs):
