@@ -106,12 +106,11 @@ def _find_or_write(request: ReportRequest, job_id: UUID | None, *, fresh: bool) 
     found = find_reusable(request, key, now=timezone.now())
     if found is not None and not (fresh and found.state != ReportState.PENDING):
         return found, False
-    return _write_row(request, key, job_id, again=True)
+    return _write_row(request, key, job_id)
 
 
-def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: bool = False) -> tuple[Report, bool]:
-    """Create a row. An existing row of a fleet's day becomes pending instead, unless it is ready and `again` is not
-    set."""
+def _write_row(request: ReportRequest, key: str, job_id: UUID | None) -> tuple[Report, bool]:
+    """Create a row. An existing row of a fleet's day becomes pending instead, unless it is being generated."""
     values = {
         "requested_by": request.requested_by,
         "job_id": job_id,
@@ -129,8 +128,7 @@ def _write_row(request: ReportRequest, key: str, job_id: UUID | None, *, again: 
     if request.kind != ReportKind.DAILY:
         return Report.objects.create(**identity, **values), True
     report, created = Report.objects.get_or_create(**identity, defaults=values)
-    ended = [*REPEATABLE, ReportState.READY] if again else REPEATABLE
-    return report, created or revive_report(report, job_id, among=ended)
+    return report, created or revive_report(report, job_id, among=[*REPEATABLE, ReportState.READY])
 
 
 def _named_devices(request: ReportRequest) -> list[int] | None:

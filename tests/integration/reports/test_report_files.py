@@ -181,6 +181,18 @@ def test_the_command_writes_a_report_to_a_file(device, tmp_path, capsys):
     assert "Trips" in capsys.readouterr().out
 
 
+def test_the_command_makes_a_fleets_day_anew(device, fleet, tmp_path):
+    target = tmp_path / "day.json"
+
+    def trips() -> int:
+        call_command("report", "daily", "--fleet", fleet.name, "--from", "2026-03-02", "--output", str(target))
+        return json.loads(target.read_bytes())["sections"][0]["totals"]["trips"]
+
+    assert trips() == 0
+    drive(device)
+    assert trips() == 1
+
+
 def test_the_command_covers_one_day_unless_told_otherwise(fleet, capsys):
     call_command("report", "daily", "--fleet", fleet.name, "--from", "2026-03-02", "--format", "xlsx")
     report = Report.objects.get()
