@@ -215,6 +215,22 @@ class ReportAdmin(ModelAdmin):
         context = {**words, "form": form, "facts": _facts(report)[:4], "back_url": back_url}
         return self._page(request, "tasks_app/admin/confirm.html", context)
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except (ReportStateConflict, EngineError) as error:
+            messages.warning(request, str(error))
+            return redirect("admin:reports_app_report_change", object_id)
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        try:
+            return super().changelist_view(request, extra_context)
+        except (ReportStateConflict, EngineError) as error:
+            if request.method != "POST":  # the action that deletes the chosen ones
+                raise
+            messages.warning(request, str(error))
+            return redirect("admin:reports_app_report_changelist")
+
     def delete_model(self, request: HttpRequest, obj: Report) -> None:
         delete_report(obj, user=request.user)
 

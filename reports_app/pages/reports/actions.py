@@ -49,7 +49,11 @@ def delete(request: HttpRequest, report_id: int) -> HttpResponse:
     found = _changeable(request, report_id, DELETE_REPORTS)
     if request.method == "POST":
         name = report_name(found)
-        delete_report(found, user=request.user)
+        try:
+            delete_report(found, user=request.user)
+        except (ReportStateConflict, EngineError) as error:
+            messages.warning(request, str(error))
+            return redirect("pages:report", found.pk)
         messages.success(request, _("“%(name)s” was deleted.") % {"name": name})
         return redirect("pages:reports")
     return _question(request, found, _("Delete this report?"), _("Delete the report"))

@@ -11,7 +11,8 @@ from django.urls import reverse
 from reports_app.models import Report, ReportSchedule
 from reports_app.periods import days_before
 from reports_app.queries import RECIPIENT
-from reports_app.services.generation import generate_report
+from reports_app.services.generation import generate_report, lifecycle
+from tasks_app.engine import QueueUnavailable
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tests.support.reports import DAY, LATER, NEXT_DAY, drive, requested_report
 
@@ -177,6 +178,24 @@ def test_it_is_deleted_after_a_question(member, device, operator):
     assert "Delete this report?" in text_of(member.get(url("report_delete", report.pk)))
     assert "was deleted" in text_of(member.post(url("report_delete", report.pk), follow=True))
     assert not Report.objects.exists()
+
+
+def test_an_unfinished_report_that_cannot_be_cancelled_now_is_not_deleted(member, device, operator, staff, monkeypatch):
+    def away(**_) -> None:
+        raise QueueUnavailable("Redis is away.")
+
+    report, office = requested_report(device, operator), Client()
+    office.force_login(staff)
+    monkeypatch.setattr(lifecycle, "cancel_job", away)
+    listed = reverse("admin:reports_app_report_changelist")
+    chosen = {"action": "delete_selected", "_selected_action": [report.pk], "post": "yes"}
+    for client, address, body in (
+        (member, url("report_delete", report.pk), {}),
+        (office, reverse("admin:reports_app_report_delete", args=[report.pk]), {"post": "yes"}),
+        (office, listed, chosen),
+    ):
+        assert "Redis is away." in text_of(client.post(address, body, follow=True))
+    assert Report.objects.get().state == "pending"
 
 
 def test_a_report_of_others_is_unknown(member, charlie, device, operator):
