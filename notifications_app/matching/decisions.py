@@ -15,6 +15,8 @@ from tasks_app.geo.windows import Windows, is_open
 GEOFENCE_KINDS = frozenset({"geofence_enter", "geofence_exit"})
 # Late events up to this age become one digest per person; older ones are history.
 BACKLOG_MAX_AGE = timedelta(hours=24)
+# People unsubscribe from the e-mails of a rule, not from what it sends otherwise.
+EMAIL = "email"
 # Time that a digest of late or too many events gathers.
 GATHERING = timedelta(minutes=5)
 
@@ -120,7 +122,8 @@ NotifiedAt = dict[tuple[int, int, str], datetime]
 class Context:
     """Facts that a decision needs beside rule and event. `people` are the active ones; matching updates `notified_at`.
 
-    With `expressly` neither age nor duration matters: the alert was requested, or its delay is over.
+    With `expressly` neither age nor duration matters: the alert was requested, or its delay is over. `opt_outs` are
+    (user, rule) of those who unsubscribed from the rule's e-mails.
     """
 
     now: datetime
@@ -130,17 +133,22 @@ class Context:
     zones: Mapping[int, tzinfo] = field(default_factory=dict)
     notified_at: NotifiedAt = field(default_factory=dict)
     expressly: bool = False
+    opt_outs: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The decision of one rule for one person, with its reason. Without a user the rule does not match the event."""
+    """The decision of one rule for one person, with its reason. Without a user the rule does not match the event.
+
+    `channels` are those of the rule, less e-mails that the person unsubscribed from.
+    """
 
     rule: RuleValue
     user_id: int | None
     outcome: Outcome
     reason: Reason
     due_at: datetime | None = None
+    channels: frozenset[str] = frozenset()
 
 
 def match(event: EventValue, rules: Iterable[RuleValue], context: Context) -> Iterator[Decision]:
@@ -225,22 +233,30 @@ def _lasts_long_enough_at(rule: RuleValue, event: EventValue, context: Context) 
 
 
 def _for_person(rule: RuleValue, event: EventValue, user_id: int, is_late: bool, context: Context) -> Decision:
+    outcome, reason, due_at = _timed(rule, event, user_id, is_late, context)
+    channels = rule.channels - {EMAIL} if (user_id, rule.id) in context.opt_outs else rule.channels
+    return Decision(rule, user_id, outcome, reason, due_at, channels)
+
+
+def _timed(
+    rule: RuleValue, event: EventValue, user_id: int, is_late: bool, context: Context
+) -> tuple[Outcome, Reason, datetime | None]:
     person = context.people.get(user_id)
     if person is None:
-        return Decision(rule, user_id, Outcome.NO, Reason.INACTIVE)
+        return Outcome.NO, Reason.INACTIVE, None
     if not context.access.allows(user_id, event.fleet_id):
-        return Decision(rule, user_id, Outcome.NO, Reason.NO_ACCESS)
+        return Outcome.NO, Reason.NO_ACCESS, None
     if is_late:
-        return Decision(rule, user_id, Outcome.HOLD, Reason.BACKLOG, gathered_at(person, context.now))
+        return Outcome.HOLD, Reason.BACKLOG, gathered_at(person, context.now)
     if rule.digest:
-        return Decision(rule, user_id, Outcome.HOLD, Reason.DIGEST, digest_due(rule.digest, person, context.now))
+        return Outcome.HOLD, Reason.DIGEST, digest_due(rule.digest, person, context.now)
     if traits_of(event.kind).is_urgent:
-        return Decision(rule, user_id, Outcome.NOTIFY, Reason.NOTIFIED)
+        return Outcome.NOTIFY, Reason.NOTIFIED, None
     if (until := quiet_until(person, context.now)) is not None:
-        return Decision(rule, user_id, Outcome.HOLD, Reason.QUIET_HOURS, until)
+        return Outcome.HOLD, Reason.QUIET_HOURS, until
     if person.digest:
-        return Decision(rule, user_id, Outcome.HOLD, Reason.DIGEST, digest_due(person.digest, person, context.now))
-    return Decision(rule, user_id, Outcome.NOTIFY, Reason.NOTIFIED)
+        return Outcome.HOLD, Reason.DIGEST, digest_due(person.digest, person, context.now)
+    return Outcome.NOTIFY, Reason.NOTIFIED, None
 
 
 def gathered_at(person: Person, now: datetime) -> datetime:

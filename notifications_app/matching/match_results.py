@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from notifications_app.matching.decisions import (
+    EMAIL,
     Context,
     Decision,
     EventValue,
@@ -26,7 +27,11 @@ FLOOD_WINDOW = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class Alert:
-    """One event to notify one person of, once, through the channels of all matching rules."""
+    """One event to notify one person of, once, through the channels of all matching rules.
+
+    `rule_id` is the first of them or, where there is an e-mail, the first that asks for it: its e-mails are what the link in
+    it ends.
+    """
 
     event: EventValue
     user_id: int
@@ -114,7 +119,9 @@ def _alerts(decisions: Iterable[Decision], event: EventValue) -> dict[int, Alert
     for one in decisions:
         if one.outcome is Outcome.NOTIFY and one.user_id is not None:
             alert = alerts.setdefault(one.user_id, Alert(event, one.user_id, set(), one.rule.id))
-            alert.channels |= one.rule.channels
+            if EMAIL in one.channels - alert.channels:
+                alert.rule_id = one.rule.id
+            alert.channels |= one.channels
     return alerts
 
 
@@ -125,7 +132,7 @@ def _hold_rest(decisions: Iterable[Decision], event: EventValue, results: MatchR
         if one.outcome is not Outcome.HOLD or one.user_id is None or one.due_at is None:
             continue
         already = notified.setdefault(one.user_id, set())
-        if left := one.rule.channels - already:
+        if left := one.channels - already:
             _hold(results, event, one.user_id, one.reason, left, one.due_at)
             already |= left
 

@@ -16,7 +16,7 @@ from django.db.models import Q
 from notifications_app.matching.decisions import Access, Context, NotifiedAt, RuleValue
 from notifications_app.matching.delivery_times import Digest, Person
 from notifications_app.messages.rendering import Recipient
-from notifications_app.models import RuleCooldown
+from notifications_app.models import ChannelKind, EmailOptOut, RuleCooldown
 from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
@@ -48,9 +48,9 @@ def read_audience(
     device_ids: Collection[int] = (),
     expressly: bool = False,
 ) -> Audience:
-    """Read the audience of these rules for these fleets and devices. At most five queries.
+    """Read the audience of these rules for these fleets and devices. At most six queries.
 
-    Cooldowns count for `device_ids`; none are read for what is asked for `expressly`.
+    Cooldowns count for `device_ids`.
     """
     named = set[int]().union(*(rule.user_ids for rule in rules))
     members = _members(fleets, named, set[str]().union(*(rule.roles for rule in rules)))
@@ -61,8 +61,9 @@ def read_audience(
         access=Access(everywhere_among(people, VIEW_DEVICES), members),
         people={user.pk: person_of(user) for user in people},
         zones={fleet.pk: time_zone_or_default(fleet.time_zone) for fleet in fleets.values()},
-        notified_at={} if expressly else _read_cooldowns([rule.id for rule in rules if rule.cooldown], device_ids),
+        notified_at=_read_cooldowns([rule.id for rule in rules if rule.cooldown], device_ids),
         expressly=expressly,
+        opt_outs=_read_opt_outs([rule.id for rule in rules if ChannelKind.EMAIL in rule.channels], people),
     )
     return Audience(rules, context, preferences_of(people))
 
@@ -80,12 +81,20 @@ def _members(fleet_ids: Iterable[int], user_ids: set[int], roles: set[str]) -> d
 
 
 def _read_cooldowns(rule_ids: list[int], device_ids: Collection[int]) -> NotifiedAt:
-    if not rule_ids:
+    if not rule_ids or not device_ids:
         return {}
     rows = RuleCooldown.objects.filter(rule__in=rule_ids, device__in=device_ids)
     return {
         (rule, device, kind): at for rule, device, kind, at in rows.values_list("rule", "device", "kind", "notified_at")
     }
+
+
+def _read_opt_outs(rule_ids: list[int], people: Collection[AbstractUser]) -> frozenset[tuple[int, int]]:
+    """The (user, rule) of those who unsubscribed from the e-mails of one of these rules."""
+    if not rule_ids or not people:
+        return frozenset()
+    rows = EmailOptOut.objects.filter(rule__in=rule_ids, user__in=[one.pk for one in people])
+    return frozenset((user_id, rule_id) for user_id, rule_id in rows.values_list("user_id", "rule_id") if rule_id)
 
 
 def person_of(user: AbstractUser) -> Person:

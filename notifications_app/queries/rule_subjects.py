@@ -36,5 +36,5 @@ def channels_by_rules(
     found: defaultdict[int, set[str]] = defaultdict(set)
     for decision in match(subject_event, rules, replace(audience.context, zones=zones)):
         if decision.user_id is not None and decision.outcome != Outcome.NO:
-            found[decision.user_id] |= decision.rule.channels
+            found[decision.user_id] |= decision.channels
     return dict(found)

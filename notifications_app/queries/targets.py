@@ -8,22 +8,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from notifications_app.models import ChannelKind, Destination, EmailOptOut
-from notifications_app.models.kinds import CHANNEL_KINDS
+from notifications_app.models.kinds import CHANNEL_KINDS, MESSAGE_KINDS
 
 
-class DraftLike(Protocol):
-    """The facts of a message to one person that decide its targets."""
+class MessageLike(Protocol):
+    """The facts of a message to one person by which its e-mails can be unsubscribed from."""
 
     @property
     def user_id(self) -> int: ...
     @property
     def kind(self) -> str: ...
     @property
-    def channels(self) -> Collection[str]: ...
-    @property
     def rule_id(self) -> int | None: ...
     @property
     def on_behalf_to(self) -> str: ...
+
+
+class DraftLike(MessageLike, Protocol):
+    """The facts of a message to one person that decide its targets."""
+
+    @property
+    def channels(self) -> Collection[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +46,8 @@ class Targets:
                 continue
             if CHANNEL_KINDS[channel].has_destinations:
                 yield from ((channel, one) for one in self.destinations.get((draft.user_id, channel), ()))
-            elif channel != ChannelKind.EMAIL or not self._is_unwanted(draft):
+            elif channel != ChannelKind.EMAIL or not _is_among(self.opt_outs, draft):
                 yield channel, None
-
-    def _is_unwanted(self, draft: DraftLike) -> bool:
-        if draft.on_behalf_to or not self.opt_outs:
-            return False
-        return (draft.user_id, draft.kind) in self.opt_outs or (draft.user_id, draft.rule_id or 0) in self.opt_outs
 
 
 def read_targets(wanted: Iterable[tuple[int, Collection[str]]]) -> Targets:
@@ -62,6 +62,19 @@ def read_targets(wanted: Iterable[tuple[int, Collection[str]]]) -> Targets:
         if channel in CHANNEL_KINDS and CHANNEL_KINDS[channel].has_destinations
     }
     return Targets(_destinations(with_own), _opt_outs(users.get(ChannelKind.EMAIL, set())))
+
+
+def is_unsubscribed_from(message: MessageLike) -> bool:
+    """Return whether the person unsubscribed from the e-mails of this message's rule or kind."""
+    if not MESSAGE_KINDS[message.kind].can_be_unsubscribed:
+        return False
+    return _is_among(_opt_outs({message.user_id}), message)
+
+
+def _is_among(opt_outs: frozenset[tuple[int, int | str]], message: MessageLike) -> bool:
+    if message.on_behalf_to or not opt_outs:
+        return False
+    return (message.user_id, message.kind) in opt_outs or (message.user_id, message.rule_id or 0) in opt_outs
 
 
 def _destinations(users: dict[str, set[int]]) -> dict[tuple[int, str], list[int]]:

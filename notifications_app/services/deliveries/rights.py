@@ -10,8 +10,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import DeliveryError
-from notifications_app.models import Delivery, NotificationKind
+from notifications_app.models import ChannelKind, Delivery, NotificationKind
 from notifications_app.queries.digest_contents import merged_into
+from notifications_app.queries.targets import is_unsubscribed_from
 from notifications_app.services.deliveries.backlog import put_into_words
 from notifications_app.signals import message_about_to_go
 from tasks_app.models import Device, Fleet
@@ -19,7 +20,7 @@ from tasks_app.queries.access import visible_devices, visible_fleets
 
 
 def refuse_if_not_entitled(delivery: Delivery, *, now: datetime) -> None:
-    """Raise DeliveryError if the user lost the right to the message since it was written.
+    """Raise DeliveryError if the user lost the right to the message since it was written, or unsubscribed from it.
 
     A digest after an outage is worded anew without the devices that were lost, and refused if none is left.
     """
@@ -34,6 +35,8 @@ def refuse_if_not_entitled(delivery: Delivery, *, now: datetime) -> None:
         raise DeliveryError(_("The user may no longer see this device."), permanent=True)
     if _are_lost(Fleet.objects.all(), notification.named_fleet_ids, fleets):
         raise DeliveryError(_("The user may no longer see this fleet."), permanent=True)
+    if delivery.channel == ChannelKind.EMAIL and is_unsubscribed_from(notification):
+        raise DeliveryError(_("The user unsubscribed from these e-mails."), permanent=True)
     if notification.kind == NotificationKind.DIGEST:
         _leave_out_lost_devices(delivery, now=now)
     for _receiver, reason in message_about_to_go.send(sender=Delivery, notification=notification):

@@ -54,7 +54,7 @@ def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedel
 def _notify(
     events: Sequence[Event], devices: dict[int, Device], rules: list[RuleValue], *, now: datetime, max_age: timedelta
 ) -> list[int]:
-    _lock([rule.id for rule in rules if rule.cooldown])
+    lock_cooldowns(rules)
     audience = audience_of(rules, devices, now=now, max_age=max_age)
     results = collect(
         event_values(events, devices, rules),
@@ -69,11 +69,23 @@ def _notify(
 
 
 def audience_of(
-    rules: list[RuleValue], devices: Mapping[int, Device], *, now: datetime, max_age: timedelta, expressly: bool = False
+    rules: list[RuleValue],
+    devices: Mapping[int, Device],
+    *,
+    now: datetime,
+    max_age: timedelta,
+    expressly: bool = False,
+    by_cooldown: bool = True,
 ) -> Audience:
-    """The audience of these rules for these devices."""
-    fleets = {device.fleet_id: device.fleet for device in devices.values()}
-    return read_audience(rules, fleets=fleets, now=now, max_age=max_age, device_ids=list(devices), expressly=expressly)
+    """The audience of these rules for these devices; without `by_cooldown` as if none of them was notified before."""
+    return read_audience(
+        rules,
+        fleets={device.fleet_id: device.fleet for device in devices.values()},
+        now=now,
+        max_age=max_age,
+        device_ids=list(devices) if by_cooldown else (),
+        expressly=expressly,
+    )
 
 
 def event_key(alert: Alert) -> str:
@@ -168,8 +180,8 @@ def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:
     return {"last_fix": {"at": state.fix_time.isoformat(), **place}}
 
 
-def _lock(rule_ids: list[int]) -> None:
-    """Lock rules with a cooldown, so that concurrent jobs do not both find it over."""
-    if rule_ids:
+def lock_cooldowns(rules: Iterable[RuleValue]) -> None:
+    """Lock the rules with a cooldown, so that concurrent jobs do not both find it over."""
+    if rule_ids := [rule.id for rule in rules if rule.cooldown]:
         rows = Rule.objects.filter(pk__in=rule_ids).order_by("pk").select_for_update(no_key=True)
         list(rows.values_list("pk", flat=True))

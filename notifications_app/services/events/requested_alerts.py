@@ -114,12 +114,12 @@ def _notify(
             fleet_ids=[device.fleet_id], kinds=[kind.value], device_ids=[device.pk], geofence_ids=[geofence_id or 0]
         )
     )
-    audience = audience_of(rules, {device.pk: device}, now=now, max_age=timedelta(0), expressly=True)
+    audience = audience_of(rules, {device.pk: device}, now=now, max_age=timedelta(0), expressly=True, by_cooldown=False)
     event = EventValue(None, kind.value, device.fleet_id, device.pk, now, geofence_id, speed_kph=speed_kph)
     channels: defaultdict[int, set[str]] = defaultdict(set)
     for decision in match(event, rules, audience.context):
         if decision.outcome in (Outcome.NOTIFY, Outcome.HOLD) and decision.user_id is not None:
-            channels[decision.user_id] |= decision.rule.channels
+            channels[decision.user_id] |= decision.channels
     render_for, dedupe_key = MessageRenderer(), job_dedupe_key()
     drafts = [
         Draft(

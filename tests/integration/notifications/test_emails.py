@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from PIL import Image
 
-from notifications_app.messages.unsubscribe_links import Subscription, token_of
-from notifications_app.models import EmailOptOut, Notification, NotificationPreference
+from notifications_app.messages.unsubscribe_links import Subscription, read_token, token_of
+from notifications_app.models import Delivery, EmailOptOut, Notification, NotificationPreference
+from notifications_app.services.digests.held_alerts import send_due_digests
 from tasks_app.models import EventKind
 from tests.support.notifications import make_geofence, make_rule, record_events
 
@@ -121,3 +124,40 @@ def test_unsubscribing_from_a_rule_leaves_its_kind_of_other_rules(browser, opera
     assert (
         "Depot by night" in browser.get(f"/unsubscribe/{token_of(subscription_of(operator, rule.pk))}").content.decode()
     )
+
+
+@pytest.mark.parametrize(("channels", "unsubscribes"), [(["email"], True), (["in_app"], False)])
+def test_an_email_belongs_to_the_rule_that_asks_for_it_though_another_matches_too(
+    channels, unsubscribes, sink, fleet, operator, device, run_jobs
+):
+    first = make_rule(fleet, [operator], channels=channels, name="First")
+    second = make_rule(fleet, [operator], channels=["email"], name="Second")
+    if unsubscribes:
+        EmailOptOut.objects.create(user=operator, rule=first)
+    record_events(device, EventKind.OVERSPEED)
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert read_token(leave_path(mail).removeprefix("/unsubscribe/")).rule_id == second.pk
+
+
+def test_the_emails_of_a_rule_end_in_digests_too(sink, rule, fleet, operator, device, run_jobs):
+    EmailOptOut.objects.create(user=operator, rule=rule)
+    NotificationPreference.objects.create(user=operator, digest_every_minutes=10)
+    record_events(device, EventKind.OVERSPEED)
+    make_rule(fleet, [operator], channels=["in_app"], kinds=["ignition_on"])
+    record_events(device, EventKind.IGNITION_ON)
+    assert send_due_digests(now=timezone.now() + timedelta(minutes=11)) == 1
+    run_jobs("notifications")
+    assert sink.messages == []
+    assert Notification.objects.get().subject == "1 event gathered for you"
+
+
+def test_an_email_that_waits_is_not_sent_any_more_once_it_was_unsubscribed_from(
+    sink, rule, operator, device, browser, run_jobs
+):
+    record_events(device, EventKind.OVERSPEED)
+    browser.post(f"/unsubscribe/{token_of(subscription_of(operator, rule.pk))}")
+    run_jobs("notifications")
+    assert sink.messages == []
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.last_error) == ("failed", "The user unsubscribed from these e-mails.")
