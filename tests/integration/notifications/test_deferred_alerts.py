@@ -128,6 +128,29 @@ def test_overspeed_that_ended_too_early_is_not_notified(device, fleet, operator)
     assert Notification.objects.get().event == long
 
 
+@pytest.mark.parametrize(
+    ("flood_at", "cooldown_minutes", "notified", "held"), [(100, 0, 3, 0), (2, 0, 2, 1), (100, 60, 1, 0)]
+)
+def test_alerts_that_waited_are_limited_like_others(
+    flood_at, cooldown_minutes, notified, held, device, fleet, operator, settings
+):
+    settings.ALERT_FLOOD_EVENTS = flood_at
+    make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=5, cooldown_minutes=cooldown_minutes)
+    record_events(device, *["overspeed"] * 3)
+    assert WaitingAlert.objects.count() == 3
+    assert send_pending_alerts(now=timezone.now() + timedelta(minutes=6)) == notified
+    assert [one.event_count for one in HeldAlert.objects.all()] == [held] * bool(held)
+
+
+def test_an_alert_goes_on_waiting_where_its_rule_asks_for_longer_meanwhile(device, fleet, operator):
+    rule = make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=5)
+    record_events(device, EventKind.OVERSPEED)
+    rule.min_duration_minutes = 30
+    rule.save()
+    now = timezone.now()
+    assert [send_pending_alerts(now=now + timedelta(minutes=minutes)) for minutes in (6, 29, 31, 32)] == [0, 0, 1, 0]
+
+
 @pytest.fixture
 def escalating(fleet, operator, boss, staff):
     rule = make_rule(fleet, [operator], kinds=["alarm"])
