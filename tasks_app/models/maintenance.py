@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
 from tasks_app.utils.clock import exact_day
+
+# Far beyond every vehicle, and small enough that what is left of an interval is always a finite number.
+MOST_KILOMETERS, MOST_ENGINE_HOURS, MOST_DAYS = 10_000_000, 1_000_000, 36_500
+MAX_METERS, MAX_SECONDS = 1e10, 1e10
 
 
 class MaintenanceStatus(models.TextChoices):
@@ -24,19 +28,32 @@ class MaintenancePlan(models.Model):
         Device, on_delete=models.CASCADE, related_name="maintenance_plans", verbose_name=_("device")
     )
     name = models.CharField(_("name"), max_length=100)
-    every_kilometers = models.FloatField(_("every (km)"), null=True, blank=True, validators=[MinValueValidator(1)])
+    every_kilometers = models.FloatField(
+        _("every (km)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_KILOMETERS)]
+    )
     every_engine_hours = models.FloatField(
-        _("every (engine hours)"), null=True, blank=True, validators=[MinValueValidator(1)]
+        _("every (engine hours)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(MOST_ENGINE_HOURS)],
     )
     every_days = models.PositiveIntegerField(
-        _("every (days)"), null=True, blank=True, validators=[MinValueValidator(1)]
+        _("every (days)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)]
     )
     due_soon_percent = models.PositiveSmallIntegerField(
         _("due soon at (percent of the interval)"), default=90, validators=[MinValueValidator(1)]
     )
     last_done_at = models.DateTimeField(_("last done at"))
-    last_done_odometer_meters = models.FloatField(_("odometer when last done (m)"), default=0)
-    last_done_engine_seconds = models.FloatField(_("engine time when last done (s)"), default=0)
+    last_done_odometer_meters = models.FloatField(
+        _("odometer when last done (m)"),
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_METERS)],
+    )
+    last_done_engine_seconds = models.FloatField(
+        _("engine time when last done (s)"),
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(MAX_SECONDS)],
+    )
     status = models.CharField(
         _("status"), max_length=8, choices=MaintenanceStatus, default=MaintenanceStatus.OK, editable=False
     )

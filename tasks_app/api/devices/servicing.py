@@ -27,10 +27,10 @@ from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
+from tasks_app.models.maintenance import MAX_METERS, MAX_SECONDS
 from tasks_app.queries.access import Right, to_view, visible_fleets
 from tasks_app.services.devices import maintenance_due, mark_done
 
-MAX_METERS, MAX_SECONDS = 1e10, 1e10
 VIEW_PLANS = to_view("maintenanceplan")
 
 

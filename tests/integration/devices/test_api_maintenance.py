@@ -100,6 +100,24 @@ def test_a_plan_needs_an_interval(managing, device):
     assert "Give at least one interval" in answer.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("every_kilometers", 1.797e308),
+        ("every_engine_hours", 1e300),
+        ("every_days", 2**31 - 1),
+        ("last_done_odometer_meters", 1.797e308),
+        ("last_done_odometer_meters", -1),
+        ("last_done_engine_seconds", -1e308),
+        ("last_done_engine_seconds", 1e308),
+    ],
+)
+def test_figures_beyond_every_vehicle_are_refused_and_no_list_breaks(managing, plan, name, value):
+    answer = managing.patch(f"/api/maintenance/{plan.pk}", {name: value}, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [name])
+    assert managing.get("/api/maintenance").status_code == 200
+
+
 def test_plans_are_marked_as_done_in_the_admin(staff, plan):
     page = Client()
     page.force_login(staff)
