@@ -35,7 +35,7 @@ def doubt_about(area: dict[str, Any], latitudes: npt.ArrayLike, longitudes: npt.
 
 def _is_near(points: npt.NDArray[np.float64], area: dict[str, Any] | None, places: npt.NDArray[np.float64]) -> bool:
     """Whether a device is within reach of one of the points (longitude, latitude), or inside of the area."""
-    reach_meters = FAR_METERS + (float(area.get("radius_meters", 0.0)) if area else 0.0)
+    reach_meters = FAR_METERS + (float(area["radius_meters"]) if area and area["type"] == "Circle" else 0.0)
     meters = haversine_meters(places[:, :1], places[:, 1:], points[:, 1][None, :], points[:, 0][None, :])
     if float(np.min(meters)) <= reach_meters:
         return True

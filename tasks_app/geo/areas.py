@@ -36,6 +36,17 @@ def validate_area(area: Any) -> None:
     check(area)
 
 
+def validate_members(area: dict[str, Any]) -> None:
+    """Raise InvalidArea where an area that was checked has a member without a meaning, such as a misspelt width.
+
+    Apart from `validate_area`, so that an area stored with one before goes on to count.
+    """
+    unknown = area.keys() - {"type", "coordinates", "bbox", _SIZES.get(area["type"], "type")}
+    if unknown:
+        names = ", ".join(sorted(str(name)[:40] for name in unknown)[:5])
+        raise InvalidArea("An area of type %(kind)s has no %(names)s.", kind=area["type"], names=names)
+
+
 def corridor_width_meters(area: dict[str, Any]) -> float:
     """The full width of a LineString area in meters."""
     return float(area.get("width_meters", DEFAULT_CORRIDOR_WIDTH_METERS))
@@ -167,6 +178,9 @@ def is_number(value: Any) -> bool:
     """True for int and float; bool, an int to Python, is not a number. The range checks catch NaN."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
+
+# The member with the size of an area, by its type.
+_SIZES = {"Circle": "radius_meters", "LineString": "width_meters"}
 
 _CHECKS = {
     "Polygon": _check_polygon,

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from tasks_app.geo.geofence import InvalidArea, validate_area
+from tasks_app.geo.areas import InvalidArea, validate_area, validate_members
 from tasks_app.geo.windows import InvalidWindows, validate_windows
 from tasks_app.models.fleets import METERS_VALIDATORS, SECONDS_VALIDATORS, SPEED_LIMIT_VALIDATORS, Fleet
 from tasks_app.utils.refusals import refusal_text
@@ -22,9 +22,10 @@ AREA_KINDS = {
 
 
 def validate_area_field(value: Any) -> None:
-    """Django validator around the geometry rules of `geo.geofence`."""
+    """Django validator around the rules of `geo.areas`."""
     try:
         validate_area(value)
+        validate_members(value)
     except InvalidArea as error:
         raise ValidationError(refusal_text(error)) from error
 

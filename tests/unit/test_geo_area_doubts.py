@@ -28,6 +28,8 @@ def circle(longitude: float, latitude: float, radius_meters: float = 100.0) -> d
         # Its edge is near, or the devices are inside.
         (circle(-45.0, -23.55, 90_000.0), None),
         (BRAZIL, None),
+        # A radius of what is no circle says nothing.
+        ({"type": "LineString", "coordinates": [[10, 50], [11, 50]], "radius_meters": "wide"}, AreaDoubt.FAR),
         # A road whose other end is near.
         ({"type": "LineString", "coordinates": [[-60, -10], [-46.6, -23.5]], "width_meters": 50}, None),
         ({"type": "LineString", "coordinates": [[-10, -60], [-23.5, -46.6]], "width_meters": 50}, AreaDoubt.SWAPPED),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from tasks_app.geo.areas import validate_members
 from tasks_app.geo.geofence import GeofenceIndex, InvalidArea, validate_area
 
 SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]]]}
@@ -124,6 +125,25 @@ def test_it_measures_many_points_against_many_segments_in_chunks():
 def test_it_refuses_an_area_that_cannot_be_one(area, reason):
     with pytest.raises(InvalidArea, match=reason):
         validate_area(area)
+
+
+@pytest.mark.parametrize(
+    ("area", "reason"),
+    [
+        ({**ROAD, "width": 200}, "LineString has no width"),
+        ({**ROAD, "radius_meters": "abc"}, "LineString has no radius_meters"),
+        ({**SQUARE, "width_meters": 5, "crs": {}}, "Polygon has no crs, width_meters"),
+        ({**CIRCLE, "radius": 5}, "Circle has no radius"),
+    ],
+)
+def test_it_names_members_that_would_be_left_aside(area, reason):
+    with pytest.raises(InvalidArea, match=reason):
+        validate_members(area)
+
+
+@pytest.mark.parametrize("area", [SQUARE, RING, TWO, CIRCLE, ROAD, {**TWO, "bbox": [0, 0, 11, 4]}])
+def test_members_with_a_meaning_are_taken(area):
+    validate_members(area)
 
 
 @pytest.mark.parametrize("area", [SQUARE, RING, TWO, CIRCLE, ROAD, DATELINE_CIRCLE, POLE_CIRCLE])

@@ -90,6 +90,20 @@ def test_an_area_that_is_none_is_refused_beside_its_field(manager, gate, area):
         assert manager.post(reverse("pages:area_text"), {"text": area}).json()["error"]
 
 
+def test_a_misspelt_width_is_refused_by_the_page_and_the_api_and_an_odd_one_is_no_error_of_the_server(
+    manager, gate, device
+):
+    DeviceState.objects.create(device=device, latitude=-23.5, longitude=-46.6)
+    road = {"type": "LineString", "coordinates": [[-46.6, -23.5], [-46.5, -23.5]]}
+    for extra in ({"width": 200}, {"radius_meters": "wide"}):
+        text = edit(manager, gate, area=json.dumps(road | extra)).content.decode()
+        assert f"An area of type LineString has no {next(iter(extra))}." in text
+    api = APIClient()
+    api.force_authenticate(FleetMembership.objects.get(user__username="mara").user)
+    answer = api.patch(f"/api/geofences/{gate.pk}", {"area": road | {"width": 200}}, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["area"])
+
+
 def test_a_geofence_is_made_in_a_fleet_one_manages_only(manager, fleet):
     south = Fleet.objects.create(name="South")
     data = {"name": "New", "area": json.dumps(CIRCLE), "is_active": "on"}
