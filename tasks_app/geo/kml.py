@@ -53,6 +53,9 @@ class _Reader:
                 self._polygon = ([], [])
             case "innerBoundaryIs":
                 self._is_hole = True
+            case "LinearRing" | "LineString":
+                # One without coordinates has no points, not those of the shape before it.
+                self._points = []
             case "coordinates":
                 self._text = []
 

@@ -101,6 +101,11 @@ BOMB = (
         (kml("<LineString><coordinates>nan,nan 1,1</coordinates></LineString>"), "longitude"),
         (kml("<LineString><coordinates>10 50</coordinates></LineString>"), "“10”"),
         (kml(polygon()), "list of rings"),
+        # What has no coordinates has not those of the shape before it.
+        (
+            kml(f"{polygon(ring(SQUARE))}<Polygon><outerBoundaryIs><LinearRing/></outerBoundaryIs></Polygon>"),
+            "At least 4",
+        ),
         (kml(polygon(ring([[0, 0], [1, 1], [1, 0], [0, 1]]))), "crosses itself"),
         (kml("<a>" * 100 + "</a>" * 100), "deeply"),
         (kml(polygon(ring([[n % 90, n % 80] for n in range(MAX_POINTS + 1)]))), "at most"),
