@@ -63,14 +63,22 @@ class GuardedResource(resources.ModelResource):
             elif isinstance(value, str):
                 text = unguarded(value.strip())
                 row[name] = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
+            if self._is_quantity(name) and _is_endless(row[name]):
+                # A model's bounds take NaN, and no list could show it as JSON.
+                raise ValueError(
+                    _("“%(text)s” in %(name)s is no finite number.") % {"text": str(value)[:40], "name": name}
+                )
 
     def _is_text(self, name: str) -> bool:
         """Whether a column holds texts: a number in it was digits before the spreadsheet."""
+        return isinstance(self._model_field(name), models.CharField | models.TextField | models.ForeignKey)
+
+    def _is_quantity(self, name: str) -> bool:
+        return isinstance(self._model_field(name), models.FloatField | models.IntegerField)
+
+    def _model_field(self, name: str) -> Any:
         field = self.fields.get(name)
-        if field is None:
-            return False
-        model_field = self._meta.model._meta.get_field(field.attribute)
-        return isinstance(model_field, models.CharField | models.TextField | models.ForeignKey)
+        return None if field is None else self._meta.model._meta.get_field(field.attribute)
 
 
 class FleetWidget(ForeignKeyWidget):
@@ -266,6 +274,14 @@ def cell_text(value: Any) -> str:
     if isinstance(value, list | dict):
         raise ValueError(_("A text must not be a list or an object."))
     return "" if value is None else unguarded(str(value).strip())
+
+
+def _is_endless(value: Any) -> bool:
+    """Whether a cell is NaN or infinite, as a number or a text that Python reads as one."""
+    try:
+        return not math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _is_number(text: str) -> bool:
