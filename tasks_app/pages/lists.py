@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from tasks_app.web.date_inputs import DateInput, DateTimeInput
+from tasks_app.web.date_inputs import DateInput, DateTimeField
 
 M = TypeVar("M", bound=Model)
 ROWS_PER_PAGE = 50
@@ -34,12 +34,6 @@ class FilterForm(forms.Form):
     def is_used(self) -> bool:
         """Whether any filter has a value."""
         return any(self.data.get(name) for name in self.fields)
-
-
-class DateTimeField(forms.DateTimeField):
-    """A time in the reader's zone, chosen with the browser's own picker."""
-
-    widget = DateTimeInput
 
 
 class DateField(forms.DateField):

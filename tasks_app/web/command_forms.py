@@ -18,7 +18,7 @@ from tasks_app.models.commands import MAX_REASON_CHARACTERS
 from tasks_app.queries.access import OVERRIDE_COMMAND_SAFETY, AnyUser, has_right
 from tasks_app.queries.commands import offered_types, types_of, ways_of
 from tasks_app.services.commands import CommandRefused, GroupResult, has_safety_rules, request_command, request_commands
-from tasks_app.web.date_inputs import DateTimeInput
+from tasks_app.web.date_inputs import DateTimeField
 
 PREFIX = "parameter-"
 # Nothing is chosen before a person does.
@@ -60,7 +60,7 @@ class CommandForm(forms.Form):
         help_text=gettext_lazy("It is not sent any more after this time."),
     )
     way = forms.ChoiceField(label=gettext_lazy("Way"), required=False)
-    not_before = forms.DateTimeField(label=gettext_lazy("Not before"), required=False, widget=DateTimeInput)
+    not_before = DateTimeField(label=gettext_lazy("Not before"), required=False)
     priority = forms.IntegerField(
         label=gettext_lazy("Priority"),
         required=False,

@@ -154,6 +154,9 @@ def test_events_are_found_by_kind_device_geofence_and_time(visit, viewer, make_d
         # Noon in UTC is 9:00 for this reader.
         ({"start": "2026-11-25T08:30", "end": "2026-11-25T09:30"}, {"sos"}),
         ({"end": "2026-11-25T08:30"}, {"inside"}),
+        # 11:00 in UTC, at an offset that PostgreSQL does not take; and a time after the last one.
+        ({"start": "2026-11-24T11:30:00-23:30"}, {"sos"}),
+        ({"start": "9999-12-31T23:59:59-23:59"}, set()),
     ]:
         text = visit("events", **query)
         assert {word for word in ("sos", "inside", "foreign") if word in text} == shown, query
