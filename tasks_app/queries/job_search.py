@@ -47,18 +47,23 @@ def read_search(text: str | None, user: Any, base: JobSearch = ANY_JOB) -> JobSe
     return search
 
 
-def fixed_search(text: str | None) -> str | None:
-    """Return the search with the times that its words for them mean now, so that it means the same later and elsewhere.
+def fixed_search(text: str | None, user: Any) -> str | None:
+    """Return the search with the times that its words for them mean now, and the name of `user` in place of "me", so that it
+    means the same later, elsewhere and for others.
 
     Raises InvalidSearch.
     """
     if not text:
         return text
     terms = parse_search(text, SEARCH_NAMES)
-    return " ".join(
-        written(replace(term, value=read_time(term.value).isoformat()) if term.name in ("after", "before") else term)
-        for term in terms
-    )
+    return " ".join(written(replace(term, value=_fixed_value(term, user))) for term in terms)
+
+
+def _fixed_value(term: Term, user: Any) -> str:
+    if term.name in ("after", "before"):
+        return read_time(term.value).isoformat()
+    is_oneself = term.name == "by" and term.value == "me" and user.pk is not None
+    return user.get_username() if is_oneself else term.value
 
 
 def read_time(text: str) -> datetime:
@@ -154,10 +159,21 @@ def _by(search: JobSearch, term: Term, user: Any) -> JobSearch:
     is_oneself = user.pk is not None and term.value in ("me", user.get_username())
     if not is_oneself and not has_everywhere(user, VIEW_ALL_JOBS):
         raise InvalidSearch(_("You see the jobs you asked for yourself: search by:me."))
-    found = user if is_oneself else User.objects.filter(username__iexact=term.value).first()
+    found = user if is_oneself else _user_called(term.value)
     if found is None:
         raise InvalidSearch(_('There is no user "%(value)s".') % {"value": term.value[:50]})
     return _exact(search, term, "requested_by_id", found.pk)
+
+
+def _user_called(name: str) -> User | None:
+    """Return the user of this name, written in other capitals only where no other user has it so. Raises InvalidSearch."""
+    if exact := User.objects.filter(username=name).first():
+        return exact
+    found = User.objects.filter(username__iexact=name)[:2]
+    if len(found) > 1:
+        sentence = _('Several users are called "%(value)s": write its capitals as one of them does.')
+        raise InvalidSearch(sentence % {"value": name[:50]})
+    return found[0] if found else None
 
 
 def _after(search: JobSearch, term: Term, _user: Any) -> JobSearch:
@@ -301,7 +317,7 @@ def _argument(name: str, values: list[Any]) -> Condition:
     for value in values:
         of_row |= Q(kwargs__contains={name: value}) | Q(kwargs__contains={name: [value]})
         for place, tasks in tasks_by_place.items():
-            of_row |= Q(**{"task__in": tasks, f"args__{place}__contains": value})
+            of_row |= Q(task__in=tasks) & _holds(f"args__{place}", value)
     known = {json.dumps(value) for value in values}
 
     def of_view(view: JobView) -> bool:
@@ -310,6 +326,14 @@ def _argument(name: str, values: list[Any]) -> Condition:
         return any(json.dumps(one) in known for one in (found if isinstance(found, list) else [found]))
 
     return Condition(of_row, of_view, may_hold=lambda job: name in parameter_names(job.task))
+
+
+def _holds(name: str, value: Any) -> Q:
+    """The part of a row is this value, or a list that holds it."""
+    # Django takes None for no value where it is looked for inside.
+    return (
+        Q(**{name: None}) | Q(**{f"{name}__contains": [None]}) if value is None else Q(**{f"{name}__contains": value})
+    )
 
 
 def _device(search: JobSearch, term: Term, user: Any) -> JobSearch:

@@ -55,9 +55,9 @@ def quoted(value: str) -> str:
 def written(term: Term) -> str:
     """Return the term as it is written in a search."""
     name = f"{term.name}.{term.part}:" if term.part else f"{term.name}:" if term.name else ""
-    # In quotes where it would else end early, or be read as another term. A value that has quotes in it stood in none.
+    # In quotes where it would else end early, or be read as another term. A value that holds a closing quote stood in none.
     needs_quotes = re.search(r"\s", term.value) or (not name and re.match(r"-|[^:]*:", term.value))
-    is_bare = not needs_quotes or set(term.value) & set(_OPENING + _CLOSING)
+    is_bare = not needs_quotes or set(term.value) & set(_CLOSING)
     text = term.value if is_bare else f'"{term.value}"'
     return f"{'-' if term.is_negated else ''}{name}{text}"
 

@@ -32,6 +32,7 @@ NAMES = ("task", "device", "args.")
         ("task:a:b", [Term("a:b", "task")]),
         ('wor"d', [Term('wor"d')]),
         ('"http://x/"', [Term("http://x/")]),
+        ('-"van “gone" "long ago"', [Term("van “gone", is_negated=True), Term("long ago")]),
         ("🚚 task:🚚", [Term("🚚"), Term("🚚", "task")]),
         ("שלום task:مرحبا", [Term("שלום"), Term("مرحبا", "task")]),
         ("</script>", [Term("</script>")]),

@@ -40,6 +40,23 @@ def make_job():
     return make
 
 
+def test_null_is_looked_for_as_any_other_argument(make_job):
+    by_name, by_place = make_job(kwargs={"device_id": None}), make_job(args=[None])
+    in_list = make_job(task="generate_fleet_report", kwargs={"device_ids": [7, None]})
+    make_job(args=[7])
+    make_job()
+    assert found("args.device_id:null") == {by_name.pk, by_place.pk}
+    assert found("args.device_ids:null") == {in_list.pk}
+
+
+def test_a_requester_is_found_by_the_exact_name_first(make_job, make_user):
+    names = ("anna", "Anna", "carla")
+    ids = {name: make_job(requested_by_id=make_user(username=name).pk).pk for name in names}
+    assert [found(f"by:{name}") for name in (*names, "CARLA")] == [{ids[name]} for name in (*names, "carla")]
+    with pytest.raises(InvalidSearch, match="Several users"):
+        found("by:ANNA")
+
+
 def found(search: str, user=SHELL, **filters) -> set:
     return {job.id for job in list_jobs(user=user, filters=JobFilters(search=search, **filters)).jobs}
 

@@ -100,7 +100,7 @@ def quickest_queue(task: Task[Any, Any]) -> str:
 
 def _stored(user: Any, filters: JobFilters) -> dict[str, Any]:
     """The filters as JSON, with times in place of words for them. Raises InvalidSearch."""
-    fixed = replace(filters, search=fixed_search(filters.search))
+    fixed = replace(filters, search=fixed_search(filters.search, user))
     search_of(user, fixed)
     return {name: _json_of(value) for name, value in asdict(fixed).items() if value is not None}
 
