@@ -149,7 +149,7 @@ class JobAdmin(StartViews, ModelAdmin):
         """Keep the filters of the list under a name."""
         self._require(self.has_view_permission(request) and request.method == "POST")
         query = valid_query(request.POST.get("query", ""), request.user)
-        form = SaveViewForm(request.POST)
+        form = SaveViewForm(request.POST, user=request.user, query=query)
         if form.is_valid():
             save_job_view(user=request.user, query=query, **form.cleaned_data)
             messages.success(request, _("The view %(name)s was saved.") % {"name": form.cleaned_data["name"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
@@ -100,6 +101,31 @@ def test_a_view_of_ones_own_is_nobody_elses_and_has_a_name(page, make_user):
     answer = page.post(save, {"query": "state=failed", "view-name": ""}, follow=True)
     assert "This field is required" in answer.content.decode()
     assert SavedJobView.objects.count() == 1
+
+
+def test_a_view_is_kept_whole_or_refused(page, staff):
+    save = reverse("admin:tasks_app_job_save_view")
+    query = urlencode({"search": "🚚" * 200, "queue": "cleanup"})
+    answer = page.post(save, {"query": query, "view-name": "Vans"}, follow=True)
+    assert "too long to be kept" in answer.content.decode()
+    assert not SavedJobView.objects.exists()
+
+
+def test_ones_own_views_are_shown_however_many_others_share(page, staff, make_user):
+    other = make_user(is_staff=True)
+    SavedJobView.objects.bulk_create(
+        SavedJobView(user=other, name=f"A {number}", query="state=failed", is_shared=True) for number in range(40)
+    )
+    SavedJobView.objects.bulk_create(
+        SavedJobView(user=staff, name=f"B {number:02}", query="state=failed") for number in range(30)
+    )
+    shown = [view.name for view in page.get(reverse(JOBS)).context["saved_views"] if view.is_own]
+    assert shown == [f"B {number:02}" for number in range(30)]
+    save = reverse("admin:tasks_app_job_save_view")
+    answer = page.post(save, {"query": "state=queued", "view-name": "One more"}, follow=True)
+    assert "remove one first" in answer.content.decode()
+    page.post(save, {"query": "state=queued", "view-name": "B 07"})
+    assert SavedJobView.objects.get(user=staff, name="B 07").query == "state=queued"
 
 
 @pytest.mark.parametrize(
