@@ -79,9 +79,9 @@ class Attempt(msgspec.Struct):
 
     def _note_call(self, args: list[Any], kwargs: dict[str, Any]) -> None:
         names = self.task.parameter_names if self.task else ()
-        args, kwargs = shorten(args), shorten(kwargs)
-        self.shown = redact_call(names, args, kwargs)
+        # Also those of items that are left out where the arguments are shown.
         self.secrets = secret_values(names, args, kwargs)
+        self.shown = redact_call(names, shorten(args), shorten(kwargs))
 
     def _find_task(self, payload: Payload) -> Task[..., Any]:
         if self.is_end_of_group:

@@ -86,6 +86,13 @@ def share_secrets(attempts: Sequence[Attempt]) -> None:
         attempt.secrets = secrets
 
 
+def shown_progress(attempts: Sequence[Attempt], progress: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the progress of running attempts without the values that are hidden in the arguments of any."""
+    if any(attempt.shown is None for attempt in attempts):
+        share_secrets(attempts)
+    return attempts[0].shown_progress(progress)
+
+
 def run_attempts(attempts: Sequence[Attempt]) -> None:
     """Run an attempt, or several in one call. Raises any error of the task's function."""
     if not is_tracing():

@@ -5,17 +5,20 @@ Every pattern reads a text once: repetitions are possessive, and no match begins
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 from tasks_app.engine.nesting import MAX_DEPTH
 from tasks_app.engine.secret_names import HIDDEN, is_secret, words_of
+from tasks_app.engine.storable import storable_text
 
 # Shorter values are found in every other word.
 MIN_VALUE_CHARS = 4
-_MAX_VALUES = 50
+_MAX_VALUES = 1000
 _MAX_NAME_CHARS = 200
 _MIN_DIGITS = 6
 _MIN_JWT_CHARS = 12
@@ -207,5 +210,16 @@ def _values_of(item: Any, is_hidden: bool, levels: int) -> Iterator[str]:
 def hide_values(text: str, values: Iterable[str]) -> str:
     """Return `text` without these values."""
     for value in values:
-        text = text.replace(value, HIDDEN)
+        for spelling in _spellings(value):
+            text = text.replace(spelling, HIDDEN)
     return text
+
+
+def _spellings(value: str) -> Iterable[str]:
+    """Return the value and what repr(), JSON and addresses make of it, the longest first."""
+    if value.isascii() and value.isalnum():
+        return (value,)
+    in_json = json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
+    in_address = quote(value), quote(value, safe=""), quote_plus(value)
+    found = {value, storable_text(value), repr(value)[1:-1], ascii(value)[1:-1], *in_json, *in_address}
+    return sorted(found, key=len, reverse=True)

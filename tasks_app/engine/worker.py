@@ -24,7 +24,7 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import log_errors, run_attempts, share_secrets
+from tasks_app.engine.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -352,7 +352,7 @@ class Worker:
 
         def report(progress: dict[str, Any]) -> None:
             if not running.is_cancelled:
-                self.ask(running, progress)
+                self.ask(running, shown_progress(running.attempts, progress))
 
         lanes = running.lanes
         return CurrentJob(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -12,6 +14,7 @@ from tasks_app.engine import text_redaction
 from tasks_app.engine.context import CurrentJob
 from tasks_app.engine.failures import describe
 from tasks_app.engine.redaction import HIDDEN, is_complete, is_secret, redact, redact_call
+from tasks_app.engine.storable import storable_text
 from tasks_app.engine.text_redaction import hide_values, redact_text, redact_traceback, secret_values
 
 SECRET = """pwd passphrase auth bearer session signature access_key phone imei password passwd pass secret token tokens
@@ -260,6 +263,22 @@ def test_hidden_arguments_are_hidden_in_what_a_task_says_too():
     values = secret_values(("user", "password"), ["ana", "hunter2"], {"a": [{"pin_code": 12345}], "auth": "abc"})
     assert values == ["hunter2", "12345"]
     assert hide_values("ana: hunter2 (12345) abc", values) == "ana: [hidden] ([hidden]) abc"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [repr, ascii, json.dumps, lambda value: json.dumps(value, ensure_ascii=False), quote, quote_plus, storable_text],
+)
+def test_hidden_arguments_are_hidden_however_they_are_written(written):
+    for value in ('it\'s "so"', "back\\slash", "line\nbreak", "senhaçã", "a b&c=/+", "nul\x00byte", "\U0001f69a cafe"):
+        shown = hide_values(f"for {written(value)}.", secret_values(("password",), [value], {}))
+        assert shown.replace('"', "").replace("'", "") == "for [hidden].", (value, shown)
+
+
+def test_the_secrets_of_long_lists_are_hidden_too():
+    devices = [{"name": f"Van {number}", "token": f"s3cret-{number:04}"} for number in range(500)]
+    values = secret_values(("devices",), [devices], {})
+    assert hide_values("Van 250: s3cret-0250 refused", values) == "Van 250: [hidden] refused"
 
 
 @pytest.mark.parametrize("text", ["a" * 20_000, 'token="' * 3000, "token:" * 3000, "://" + "a" * 20_000, "eyJ" * 6000])

@@ -258,6 +258,12 @@ def test_it_hides_secrets_in_the_arguments(run_jobs):
     assert Job.objects.get(pk=job_id).args == [{"password": "[hidden]", "name": "x"}]
 
 
+def test_it_hides_secrets_in_what_a_running_job_says(run_jobs):
+    probe.probe_shown_progress.delay("xyzzy-4711")
+    run_jobs()
+    assert probe.ledger() == ["as [hidden]"]
+
+
 def test_it_keeps_progress(run_jobs):
     job_id = probe.probe_progress.delay(5)
     run_jobs()

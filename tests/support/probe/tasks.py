@@ -15,6 +15,7 @@ from typing import Any
 from tasks_app.engine import PermanentError, current_job, task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.live_jobs import find_live_job
 from tests.support.probe import batched as batched
 from tests.support.probe import crashes as crashes
 from tests.support.probe import lanes as lanes
@@ -126,6 +127,14 @@ def probe_progress(total: int) -> int:
 @task(queue="positions")
 def probe_secret(credentials: dict) -> None:
     """Take something that must not be shown."""
+
+
+@task(queue="positions", keeps_successes=False)
+def probe_shown_progress(password: str) -> None:
+    """Report progress with a secret in it, and note what is shown of it meanwhile."""
+    current_job().progress(1, 2, f"as {password}")
+    shown = find_live_job(client(), str(current_job().id))
+    note(shown.progress["message"] if shown and shown.progress else "nothing")
 
 
 @task(queue="positions")
