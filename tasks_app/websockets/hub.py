@@ -217,6 +217,7 @@ class Hub:
 
     async def _check_access(self, checked: list[Viewer]) -> None:
         found = await _access_of(checked)
+        changed: list[tuple[Viewer, Access, Access]] = []
         for viewer in checked:
             if viewer not in self.connections:
                 continue
@@ -224,16 +225,24 @@ class Hub:
             if access is None or access.user_id != viewer.access.user_id:
                 viewer.end(NOT_AUTHENTICATED)
             elif access != viewer.access and viewer.watches_fleets:
-                await self._change_access(viewer, access)
+                changed.append((viewer, self._take_lost(viewer, access), access))
+        # Last, for it waits for what may be away: nobody keeps what was taken because of that.
+        for viewer, kept, access in changed:
+            await self._give(viewer, kept, access)
 
-    async def _change_access(self, viewer: Viewer, access: Access) -> None:
+    def _take_lost(self, viewer: Viewer, access: Access) -> Access:
+        """Take the fleets that are not in `access` any more; return what is left."""
         for fleet_id in viewer.access.fleets.keys() - access.fleets.keys():
             self.viewers.get(fleet_id, set()).discard(viewer)
-        # What was taken is gone at once, whatever happens while the rest is fetched.
-        kept = {fleet_id: name for fleet_id, name in access.fleets.items() if fleet_id in viewer.access.fleets}
-        viewer.admit(Access(access.user_id, kept, access.command_fleets & kept.keys()))
+        fleets = {fleet_id: name for fleet_id, name in access.fleets.items() if fleet_id in viewer.access.fleets}
+        kept = Access(access.user_id, fleets, access.command_fleets & fleets.keys())
+        viewer.admit(kept)
+        return kept
+
+    async def _give(self, viewer: Viewer, kept: Access, access: Access) -> None:
+        """Let it see the new fleets, too, unless it ended or another check changed its access meanwhile."""
         await self._watch(access.fleets)
-        if viewer in self.connections:
+        if viewer in self.connections and viewer.access is kept:
             for fleet_id in access.fleets:
                 self.viewers.setdefault(fleet_id, set()).add(viewer)
             viewer.admit(access)

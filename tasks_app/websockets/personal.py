@@ -70,7 +70,12 @@ class PersonalConsumer(AsyncWebsocketConsumer):
             return
         cookies = parse_cookie(headers.get(b"cookie", "")) if origin is not None else {}
         credential = session_credential(cookies)
-        access = await self._access(credential)
+        try:
+            access = await self._access(credential)
+        except TROUBLES:
+            await self.accept()
+            self.end(messages.TRY_AGAIN_LATER)
+            return
         await self.accept()
         if credential is not None and access is not None:
             await self._open(credential, access)
@@ -140,7 +145,11 @@ class PersonalConsumer(AsyncWebsocketConsumer):
     async def _authenticate(self, token: str) -> None:
         """One attempt to authenticate. It stays in the waiting room meanwhile."""
         credential = token_credential(token)
-        access = await self._access(credential)
+        try:
+            access = await self._access(credential)
+        except TROUBLES:
+            self.end(messages.TRY_AGAIN_LATER)
+            return
         if not self._is_waiting:
             return  # It had to leave.
         self._stop_waiting()

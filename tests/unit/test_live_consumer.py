@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
+
 from tasks_app.queries.live import DeviceInfo, DeviceNow
 from tasks_app.websockets import consumer as module
+from tasks_app.websockets import hub as hub_module
 from tasks_app.websockets.consumer import LiveConsumer
-from tasks_app.websockets.identity import Access
+from tasks_app.websockets.hub import Hub
+from tasks_app.websockets.identity import Access, Credential
+from tasks_app.websockets.messages import NOT_AUTHENTICATED
 from tasks_app.websockets.views import FleetView
 
 
@@ -48,3 +53,74 @@ def test_what_is_left_of_a_lost_fleet_is_not_sent(monkeypatch):
     assert second["type"] == "snapshot"
     assert [fleet["name"] for fleet in second["fleets"]] == ["South"]
     assert {device["fleet_id"] for device in second["devices"]} == {2}
+
+
+class Viewer:
+    """A connection, as the hub sees it."""
+
+    watches_fleets = True
+
+    def __init__(self, user_id: int, fleets: dict[int, str]) -> None:
+        self.id, self.credential, self.access = (
+            str(user_id),
+            Credential("session", str(user_id)),
+            Access(user_id, fleets),
+        )
+        self.code: int | None = None
+
+    def admit(self, access: Access) -> None:
+        self.access = access
+
+    def end(self, code: int) -> None:
+        self.code = code
+
+
+def test_what_was_taken_is_gone_though_what_was_given_cannot_be_fetched(monkeypatch):
+    gains, loses, gone = Viewer(1, {}), Viewer(2, {1: "North", 2: "South"}), Viewer(3, {1: "North"})
+    found = {gains.credential: Access(1, {9: "New"}), loses.credential: Access(2, {2: "South"})}
+
+    async def access_of(_viewers: list) -> dict:
+        return found
+
+    async def nothing_to_watch(_fleets: object) -> None:
+        raise ConnectionError("Redis is away")
+
+    async def check() -> None:
+        hub = Hub()
+        hub.connections = {gains, loses, gone}
+        hub._watch = nothing_to_watch
+        with pytest.raises(ConnectionError):
+            await hub._check_access([gains, loses, gone])
+
+    monkeypatch.setattr(hub_module, "_access_of", access_of)
+    asyncio.run(check())
+    assert (gains.access.fleets, loses.access.fleets, gone.code) == ({}, {2: "South"}, NOT_AUTHENTICATED)
+
+
+def test_a_check_that_took_long_gives_nothing_back_that_another_one_took(monkeypatch):
+    viewer = Viewer(1, {1: "North"})
+    answers = [Access(1, {1: "North", 2: "South"}), Access(1, {})]
+
+    async def access_of(_viewers: list) -> dict:
+        return {viewer.credential: answers.pop(0)}
+
+    async def check() -> None:
+        hub = Hub()
+        hub.connections = {viewer}
+        waits, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def watch(fleets: dict) -> None:
+            if fleets:
+                waits.set()
+                await goes_on.wait()
+
+        hub._watch = watch
+        first = asyncio.create_task(hub._check_access([viewer]))
+        await waits.wait()
+        await hub._check_access([viewer])
+        goes_on.set()
+        await first
+
+    monkeypatch.setattr(hub_module, "_access_of", access_of)
+    asyncio.run(check())
+    assert viewer.access.fleets == {}

@@ -86,6 +86,17 @@ def test_a_quick_restart_of_redis_loses_nothing_for_long(transactional_db, own_r
             live.until_device(device, seconds=20, latitude=-23.5 + number / 1000)
 
 
+def test_who_comes_while_postgresql_is_away_is_asked_to_come_again(tmp_path):
+    with running_web(tmp_path, DATABASE_URL="postgres://nobody@127.0.0.1:1/none") as web:
+        with web.live(session="s" * 32) as live:
+            assert live.close_code() == 1013
+        with web.live() as live:
+            assert live.next()["type"] == "authenticate"
+            live.send({"type": "authenticate", "token": "t" * 40})
+            assert live.close_code() == 1013
+        assert "Traceback" not in web.log.read_text(), web.log.read_text()
+
+
 def test_workers_go_on_where_redis_is_away(own_redis, operator, device, caplog):
     own_redis.kill()
     began = time.monotonic()
