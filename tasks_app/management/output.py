@@ -58,9 +58,16 @@ def _plain(value: Any) -> Any:
 
 @contextmanager
 def telling_errors() -> Iterator[None]:
-    """Turn errors of Redis and PostgreSQL into a CommandError that says which server was looked for; exit code 1."""
+    """Turn errors of Redis and PostgreSQL into a CommandError that says which server was looked for; exit code 1.
+
+    The same for arguments in another encoding, of which Python makes characters that neither server takes.
+    """
     try:
         yield
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        raise CommandError(_("The arguments have characters that are none.")) from error
     except (redis.RedisError, QueueUnavailable) as error:
         text = _("Redis does not answer: %(error)s\nLooked for at %(url)s (%(variable)s).")
         url = str(settings.Q_CLUSTER["redis"])

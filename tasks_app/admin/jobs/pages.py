@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from types import MethodType
 from typing import Any
 from uuid import UUID
 
@@ -95,7 +96,7 @@ class JobAdmin(StartViews, ModelAdmin):
         return bool(request.user.has_perm("tasks_app.run_job_now"))
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
+        view = self._served
         return [
             path("start/", view(self.tasks_view), name="tasks_app_job_start"),
             path("start/<str:task_name>/", view(self.start_view), name="tasks_app_job_start_task"),
@@ -113,6 +114,12 @@ class JobAdmin(StartViews, ModelAdmin):
             path("<uuid:job_id>/retry/", view(self.retry_view), name="tasks_app_job_retry"),
             *super().get_urls(),
         ]
+
+    def _served(self, method: Any) -> Callable[..., HttpResponse]:
+        """Return a method as the view of an address: any of them may ask the queue server."""
+        bound = MethodType(message_when_unavailable(method.__func__), self)
+        view: Callable[..., HttpResponse] = self.admin_site.admin_view(bound)
+        return view
 
     # --- Seeing ---
 
@@ -206,24 +213,20 @@ class JobAdmin(StartViews, ModelAdmin):
 
     # --- Cancel, retry ---
 
-    @message_when_unavailable
     def cancel_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         self._require(self.has_cancel_permission(request))
         return self._confirmed(
             request, job_id, cancel_with_message, _("Cancel this job?"), _("Cancel the job"), "danger"
         )
 
-    @message_when_unavailable
     def retry_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         self._require(self.has_retry_permission(request))
         return self._confirmed(request, job_id, retry_with_message, _("Run this job again?"), _("Retry"), "primary")
 
-    @message_when_unavailable
     def run_now_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         self._require(self.has_run_now_permission(request))
         return self._confirmed(request, job_id, run_now_with_message, _("Run this job now?"), _("Run now"), "primary")
 
-    @message_when_unavailable
     def priority_view(self, request: HttpRequest, job_id: UUID) -> HttpResponse:
         """Ask for another priority on GET, change it on POST."""
         self._require(self.has_change_permission(request))
@@ -234,7 +237,6 @@ class JobAdmin(StartViews, ModelAdmin):
         texts = {"title": _("Change the priority of this job?"), "button": _("Change"), "variant": "primary"}
         return self._page(request, "tasks_app/admin/confirm.html", {**confirm_context(job), **texts, "form": form})
 
-    @message_when_unavailable
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
         """Ask on GET with the counts; on POST make a job of it, about the jobs that were counted, and lead to its page."""
         if verb not in (BulkAction.Verb.CANCEL, BulkAction.Verb.RETRY):

@@ -16,6 +16,7 @@ from tasks_app.models import Geofence, JobAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, JobView, find_job, list_jobs, repeats_of
 from tasks_app.services.jobs import start_task
+from tests.support.faults import own_valkey, using_redis
 from tests.support.rights import give, pages_of
 from tests.support.task_starts import product_tasks
 
@@ -59,6 +60,21 @@ def sentences(client: Client, task_name: str, **arguments: object) -> dict[str, 
             assert text[:40].encode() in answer.content or "&" in text or "“" in text or "<" in text
     assert not JobAction.objects.exists()
     return checked.json()["errors"]
+
+
+def test_pages_say_that_redis_is_away(page, settings, tmp_path):
+    with own_valkey(tmp_path) as server, using_redis(settings, server.places.redis_url):
+        job_id = get_task("cleanup_cache").apply_async(countdown=99)
+        server.kill()
+        for where in (
+            f"{address('cleanup_cache')}?from={job_id}",
+            reverse("admin:tasks_app_job_start_check", args=["cleanup_cache"]) + f"?from={job_id}",
+            reverse("admin:tasks_app_job_complete") + "?name=worker",
+            reverse("admin:tasks_app_job_cancel", args=[job_id]),
+        ):
+            answer = page.get(where)
+            assert answer.status_code == 503, where
+            assert "The queue server does not answer" in answer.content.decode()
 
 
 def test_it_lists_tasks_in_plain_words_with_the_systems_own_folded_away(page):

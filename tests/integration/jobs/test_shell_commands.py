@@ -56,6 +56,19 @@ def test_it_lists_jobs_as_a_table_and_as_json(failed_id):
     assert (listed[0]["kwargs"], listed[0]["state"], listed[0]["priority"]) == ({"b": 2}, "queued", "normal")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs", "list", "--task", "x\udc80"),
+        ("queues", "pause", "cleanup", "--user", "\udc80"),
+        ("workers", "stop", "\udc80"),
+    ],
+)
+def test_arguments_in_another_encoding_are_refused_in_a_sentence(arguments):
+    with pytest.raises(CommandError, match=r"characters that are none|no worker|There is no"):
+        run(*arguments)
+
+
 def test_it_filters_and_limits_the_list(failed_id):
     queued = [str(job_id) for job_id in probe.probe_add.enqueue_many([[number] for number in range(250)])]
     assert [job["id"] for job in run_json("jobs", "list", "--state", "FAILURE")] == [str(failed_id)]
