@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -71,6 +71,9 @@ def _form(request: HttpRequest, geofence: Geofence, right: Right, title: str) ->
     # One transaction for the check of the version, which locks the row, and the change.
     with transaction.atomic():
         before = snapshot(geofence.pk) if request.method == "POST" else None
+        if request.method == "POST" and not is_new and before is None:
+            # Deleted since it was read: Django would insert it again.
+            raise Http404
         form = GeofenceForm(request.POST or None, instance=geofence, user=request.user, right=right)
         if request.method == "POST" and form.is_valid():
             saved = form.save()

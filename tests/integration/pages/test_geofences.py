@@ -11,6 +11,7 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from tasks_app.models import DeviceState, Fleet, FleetMembership, Geofence
+from tasks_app.services.geofences import snapshot
 
 pytestmark = pytest.mark.django_db
 CIRCLE = {"type": "Circle", "coordinates": [-46.63, -23.55], "radius_meters": 250.0}
@@ -128,6 +129,16 @@ def test_a_geofence_is_deleted_by_a_form(manager, gate):
 @pytest.mark.parametrize("query", ["?q=%00", "?q=" + "x" * 10_000, "?page=nonsense", "?page=-1", "?page=99", "?q=gat"])
 def test_the_list_takes_any_question(manager, gate, query):
     assert manager.get(reverse("pages:geofences") + query).status_code == 200
+
+
+def test_one_that_is_deleted_while_it_is_saved_stays_deleted(manager, gate, monkeypatch):
+    def deleted_first(geofence_id):
+        Geofence.objects.filter(pk=geofence_id).delete()
+        return snapshot(geofence_id)
+
+    monkeypatch.setattr("tasks_app.pages.geofences.editing.snapshot", deleted_first)
+    assert edit(manager, gate, name="Main gate").status_code == 404
+    assert not Geofence.objects.filter(name="Main gate").exists()
 
 
 def history_of(client: Client, geofence: Geofence) -> list[tuple[str, str]]:
