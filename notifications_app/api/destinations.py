@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidRow
+from django.db import transaction
 from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,6 +34,7 @@ from tasks_app.api.errors import Conflict
 from tasks_app.api.fields import StrictBooleanField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
+from tasks_app.services.rows import hold_row
 
 KINDS = [kind for kind, channel in CHANNELS.items() if channel.has_destinations]
 TESTABLE = [kind for kind, channel in CHANNELS.items() if not channel.has_destinations and not channel.sent_by_writing]
@@ -165,7 +167,11 @@ class DestinationView(ApiView):
         "Delete a destination", name="destinations_delete", tag="notifications", answers={204: None}, errors=(404,)
     )
     def delete(self, request: Request, destination_id: int) -> Response:
-        destination_for(request.user, destination_id).delete()
+        destination = destination_for(request.user, destination_id)
+        with transaction.atomic():
+            # No test of it begins between the change of its deliveries and its end.
+            hold_row(destination)
+            destination.delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -40,8 +41,10 @@ def has_room(user: Any) -> bool:
     return Destination.objects.filter(user=user).count() < MAX_DESTINATIONS_PER_USER
 
 
+@transaction.atomic
 def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination:
     """Create a destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
+    _one_at_a_time(user)
     if not has_room(user):
         raise TooManyDestinations(TooManyDestinations.__doc__)
     destination = Destination(user=user, kind=kind, name=name)
@@ -118,22 +121,25 @@ def record_test(destination: Destination, *, now: datetime) -> None:
     Destination.objects.filter(pk=destination.pk).update(tested_at=now)
 
 
+@transaction.atomic
 def send_test(*, user: Any, kind: str, destination: Destination | None = None, now: datetime) -> int:
     """Send `user` a test message through a channel, or to one of their destinations; return the delivery's id.
 
-    It is a delivery like others, with its row in the log. Raises TooManyTests.
+    It is a delivery like others, with its row in the log. Raises TooManyTests, RowGone.
     """
+    _one_at_a_time(user)
+    if destination:
+        hold_row(destination)
     recent = Notification.objects.filter(user=user, kind=NotificationKind.TEST, created_at__gt=now - TEST_WINDOW)
     if recent.count() >= settings.CHANNEL_TESTS_PER_10_MINUTES:
         raise TooManyTests(TooManyTests.__doc__)
     recipient = recipient_of(preferences_of([user])[user.pk], settings.TIME_ZONE)
     name = destination.name if destination else ""
     rendered = render_message(channel_test_message(channel=kind, name=name, at=now), recipient)
-    with transaction.atomic():
-        draft = Draft(user.pk, NotificationKind.TEST, f"test:{uuid4()}", rendered, ())
-        (notification_id,) = write_notifications([draft], now=now)
-        delivery = Delivery.objects.create(notification_id=notification_id, channel=kind, destination=destination)
-        transaction.on_commit(partial(enqueue_deliveries, [delivery.pk]))
+    draft = Draft(user.pk, NotificationKind.TEST, f"test:{uuid4()}", rendered, ())
+    (notification_id,) = write_notifications([draft], now=now)
+    delivery = Delivery.objects.create(notification_id=notification_id, channel=kind, destination=destination)
+    transaction.on_commit(partial(enqueue_deliveries, [delivery.pk]))
     return delivery.pk
 
 
@@ -149,6 +155,11 @@ def reencrypt_all() -> Mapping[str, int]:
         unchanged = Destination.objects.filter(pk=destination.pk, encrypted_secrets=destination.encrypted_secrets)
         counts["reencrypted"] += unchanged.update(encrypted_secrets=token)
     return counts
+
+
+def _one_at_a_time(user: Any) -> None:
+    """Lock the user until the transaction ends: what is counted then, or is no one's name yet, stays so."""
+    get_user_model().objects.select_for_update(no_key=True).filter(pk=user.pk).first()
 
 
 def _kept_signing_secret(destination: Destination) -> str:
