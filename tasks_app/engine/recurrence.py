@@ -123,11 +123,16 @@ def _next_cron(expression: str | None, after: datetime, zone: ZoneInfo) -> datet
     try:
         series = croniter(" ".join(fields), after.astimezone(zone), max_years_between_matches=_MAX_CRON_GAP_YEARS)
         due = series.get_next(datetime)
-        while len(fields) > 1 and "*" not in fields[1] and _is_second_pass(due):
+        while not _runs_each_hour(fields) and _is_second_pass(due):
             due = series.get_next(datetime)
     except ValueError as error:
         raise InvalidRecurrence(f"Not a cron expression that ever comes: {error}") from error
     return due.astimezone(UTC)
+
+
+def _runs_each_hour(fields: list[str]) -> bool:
+    """Return whether the hour is a wildcard. Of the aliases it is in @hourly alone."""
+    return fields[0].lower() == "@hourly" if len(fields) == 1 else "*" in fields[1]
 
 
 def _cron_fields(expression: str | None) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from tasks_app.engine.recurrence import InvalidRecurrence, Recurrence, next_run, validate_cron
 
+HAVANA = ZoneInfo("America/Havana")
 NEW_YORK = ZoneInfo("America/New_York")
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 ZULU = ZoneInfo("UTC")
@@ -105,6 +106,21 @@ def test_it_finds_the_first_due_time_after_a_moment(recurrence, after, expected)
 def test_cron_keeps_the_local_time_through_clock_changes(cron, after, expected):
     recurrence = Recurrence("C", at("2026-01-01T00:00"), cron=cron)
     found = series(recurrence, at(after, NEW_YORK), NEW_YORK, len(expected))
+    assert found == [f"2026-{text}" for text in expected]
+
+
+@pytest.mark.parametrize(
+    ("alias", "expected"),
+    [
+        ("@daily", ["11-01T00:00:00-0400", "11-02T00:00:00-0500"]),
+        ("@Weekly", ["11-01T00:00:00-0400", "11-08T00:00:00-0500"]),
+        ("@hourly", ["11-01T00:00:00-0400", "11-01T00:00:00-0500"]),
+    ],
+)
+def test_an_alias_runs_once_at_a_midnight_that_comes_twice_and_each_hour_of_it(alias, expected):
+    """Havana turns its clocks back from one o'clock to midnight."""
+    recurrence = Recurrence("C", at("2026-01-01T00:00"), cron=alias)
+    found = series(recurrence, at("2026-10-31T23:30", HAVANA), HAVANA, 2)
     assert found == [f"2026-{text}" for text in expected]
 
 
