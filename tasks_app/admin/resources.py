@@ -10,16 +10,19 @@ import json
 import math
 import re
 from datetime import datetime, time
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.formats import sanitize_separators
 from django.utils.translation import gettext as _
 from import_export import fields, resources
-from import_export.widgets import BooleanWidget, ForeignKeyWidget, JSONWidget, Widget
+from import_export.widgets import BooleanWidget, FloatWidget, ForeignKeyWidget, IntegerWidget, JSONWidget, Widget
 
 from tasks_app.admin.table_formats import MAX_IMPORT_ROWS
 from tasks_app.geo.areas import InvalidArea, validate_area
+from tasks_app.geo.windows import InvalidWindows, validate_windows
 from tasks_app.geo.wkt import area_from_wkt
 from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.models import AuditEntry, Device, Event, Fleet, Geofence, Job
@@ -32,12 +35,53 @@ _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
+class NumberCell(FloatWidget):
+    """A number. The library takes yes for one."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> float | None:
+        _refuse_no_number(value)
+        number: float | None = super().clean(value, row, **kwargs)
+        return number
+
+
+class WholeNumberCell(IntegerWidget):
+    """A whole number, 7.0 among them. The library cuts fractions off."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> int | None:
+        _refuse_no_number(value)
+        try:
+            number: int | None = super().clean(value, row, **kwargs)
+            is_whole = number is None or Decimal(sanitize_separators(value)) == number
+        except (ArithmeticError, TypeError, ValueError) as error:
+            raise _no_number(value) from error
+        if not is_whole:
+            raise ValueError(_("“%(text)s” is no whole number.") % {"text": str(value)[:40]})
+        return number
+
+
+def _refuse_no_number(value: Any) -> None:
+    """Raise for what Python takes for a number and a spreadsheet does not."""
+    if isinstance(value, bool) or "_" in str(value):
+        raise _no_number(value)
+
+
+def _no_number(value: Any) -> ValueError:
+    return ValueError(_("“%(text)s” is no number.") % {"text": str(value)[:40]})
+
+
 class GuardedResource(resources.ModelResource):
-    """Writes no formula, and takes at most MAX_IMPORT_ROWS rows, of fleets that `user` sees."""
+    """Writes no formula, and takes at most MAX_IMPORT_ROWS rows, each thing in one of them, of fleets that `user` sees."""
+
+    WIDGETS_MAP = {
+        **resources.ModelResource.WIDGETS_MAP,
+        "FloatField": NumberCell,
+        "PositiveIntegerField": WholeNumberCell,
+    }
 
     def __init__(self, user: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.user = user
+        self._rows_seen: dict[tuple[str, ...], tuple[int, dict[str, Any]]] = {}
 
     def export_field(self, field: Any, instance: Any, **kwargs: Any) -> Any:
         value = super().export_field(field, instance, **kwargs)
@@ -49,6 +93,7 @@ class GuardedResource(resources.ModelResource):
                 _("The file has %(count)s rows, and at most %(most)s are taken at once.")
                 % {"count": format_number(len(dataset)), "most": format_number(MAX_IMPORT_ROWS)}
             )
+        self._rows_seen.clear()
         if "fleet" in self.fields:
             self.fields["fleet"].widget.user = self.user
 
@@ -68,6 +113,18 @@ class GuardedResource(resources.ModelResource):
                 raise ValueError(
                     _("“%(text)s” in %(name)s is no finite number.") % {"text": str(value)[:40], "name": name}
                 )
+
+    def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
+        """Refuse a second row about the same thing that says something else: one of the two would be lost."""
+        if row is None:
+            return
+        key = tuple(str(row.get(name, "")) for name in self._meta.import_id_fields)
+        first, values = self._rows_seen.setdefault(key, (kwargs["row_number"], dict(row)))
+        if values != dict(row):
+            raise ValueError(
+                _("Row %(number)d is about %(name)s already, and says something else.")
+                % {"number": first, "name": " / ".join(key)[:100]}
+            )
 
     def _is_text(self, name: str) -> bool:
         """Whether a column holds texts: a number in it was digits before the spreadsheet."""
@@ -131,10 +188,17 @@ class AreaWidget(Widget):
 
 
 class WindowsCellWidget(JSONWidget):
-    """Times of the week as JSON; an empty cell is always. The model validates others."""
+    """Times of the week as JSON; an empty cell is always."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
-        return super().clean(value, row, **kwargs) or []
+        windows = super().clean(value, row, **kwargs)
+        if windows is None:
+            return []
+        try:
+            validate_windows(windows)
+        except InvalidWindows as error:
+            raise ValueError(refusal_text(error)) from error
+        return windows
 
 
 class DeviceResource(GuardedResource):

@@ -99,6 +99,7 @@ class JsonFormat(JSON):
             raise InvalidTable(_("The file is no JSON: %(reason)s.") % {"reason": error}) from error
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise InvalidTable(_("The file must be a list of objects."))
+        _refuse_half_letters(rows)
         names = list(dict.fromkeys(name for row in rows for name in row))
         return _dataset([names, *([row.get(name, "") for name in names] for row in rows)])
 
@@ -167,6 +168,8 @@ def _dataset(rows: Iterable[Sequence[Any]]) -> tablib.Dataset:
         names.pop()
     if not names:
         raise InvalidTable(_("The file is empty: its first row must name the columns."))
+    if twice := [name for name, count in Counter(filter(None, names)).items() if count > 1]:
+        raise InvalidTable(_("The column %(name)s is there more than once.") % {"name": twice[0][:100]})
     dataset = tablib.Dataset(headers=names)
     for number, row in enumerate(filled, 1):
         if number > MAX_IMPORT_ROWS:
@@ -181,6 +184,14 @@ def _decoded(data: bytes) -> str:
     try:
         return encoding_of(data).decoder().decode(data, True)
     except UnicodeDecodeError as error:
+        raise InvalidTable(_("The text is damaged; save it as UTF-8: %(reason)s") % {"reason": error}) from error
+
+
+def _refuse_half_letters(rows: Any) -> None:
+    """Raise InvalidTable for the half of a pair of UTF-16, which JSON may spell and no page can show."""
+    try:
+        json.dumps(rows, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError) as error:
         raise InvalidTable(_("The text is damaged; save it as UTF-8: %(reason)s") % {"reason": error}) from error
 
 

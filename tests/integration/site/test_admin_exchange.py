@@ -69,6 +69,9 @@ def test_devices_go_out_and_come_back(page, fleet, make_device):
         ({"tank_liters": "nan"}, "is no finite number"),
         ({"overspeed_tolerance_kph": "NaN"}, "is no finite number"),
         ({"offline_after_minutes": "inf"}, "is no finite number"),
+        ({"overspeed_tolerance_kph": "1_0"}, "“1_0” is no number"),
+        ({"offline_after_minutes": "1.5"}, "“1.5” is no whole number"),
+        ({"offline_after_minutes": "soon"}, "“soon” is no number"),
     ],
 )
 def test_a_wrong_row_says_why_and_nothing_is_stored(page, fleet, changes, words):
@@ -76,6 +79,35 @@ def test_a_wrong_row_says_why_and_nothing_is_stored(page, fleet, changes, words)
     assert words.lower() in imported(page, "device", [row]).lower()
     assert not Device.objects.exists()
     assert Fleet.objects.count() == 1
+
+
+def test_of_two_rows_about_one_thing_none_is_lost(page, fleet):
+    """Equal ones lose nothing; of others nobody knows which was meant."""
+    device = {"unique_id": "van-9", "name": "Van 9", "fleet": "Depot North", "kind": "van"}
+    other = {**device, "unique_id": " van-9 ", "kind": "truck"}
+    assert "Row 1 is about van-9 already" in imported(page, "device", [device, other])
+    assert not Device.objects.exists()
+    area = {"fleet": "Depot North", "name": "Yard", "area": json.dumps(CIRCLE), "tolerance_meters": "5"}
+    assert "Row 1 is about Depot North / Yard already" in imported(
+        page, "geofence", [area, {**area, "tolerance_meters": "6"}]
+    )
+    assert not Geofence.objects.exists()
+    imported(page, "device", [device, device])
+    assert Device.objects.get().kind == "van"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tolerance_meters": "nan"}, "is no finite number"),
+        ({"dwell_seconds": "1.5"}, "whole"),
+        ({"windows": "{}"}, "list"),
+    ],
+)
+def test_a_wrong_geofence_says_why(page, fleet, changes, words):
+    row = {"fleet": "Depot North", "name": "Yard", "area": json.dumps(CIRCLE), **changes}
+    assert words in imported(page, "geofence", [row])
+    assert not Geofence.objects.exists()
 
 
 def test_too_many_rows_are_refused(page, fleet, monkeypatch):

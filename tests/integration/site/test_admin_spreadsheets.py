@@ -60,6 +60,13 @@ def test_numbers_in_json_are_texts_too(page, fleet):
     assert Device.objects.get().unique_id == "48241179"
 
 
+@pytest.mark.parametrize("value", [True, "1_0"])
+def test_what_only_python_takes_for_a_number_is_refused(page, fleet, value):
+    row = {"unique_id": "v", "name": "V", "fleet": "Depot North", "kind": "van", "tank_liters": value}
+    assert "is no number" in imported(page, json.dumps([row]).encode(), JSON)
+    assert not Device.objects.exists()
+
+
 def test_json_may_leave_members_out_and_is_read_in_utf_16(page, fleet):
     rows = [
         {"unique_id": "v", "name": "V\u00e9", "fleet": "Depot North", "kind": "van"},
@@ -139,6 +146,9 @@ def test_csv_of_a_brazilian_spreadsheet_is_read(page, fleet, encoding, first):
         (b"[]", JSON, "must name the columns"),
         (b"[{", JSON, "no JSON"),
         (b"[" * 100_000, JSON, "no JSON"),
+        (b'[{"unique_id": "v", "kind": "\\ud800"}]', JSON, "text is damaged"),
+        (b'[{"unique_id": "v", "\\ud800": {"a": ["b"]}}]', JSON, "text is damaged"),
+        (b"unique_id,name,name\nv,A,B\n", CSV, "more than once"),
     ],
 )
 def test_what_is_no_table_says_so(page, fleet, content, format, words):
