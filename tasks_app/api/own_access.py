@@ -19,7 +19,7 @@ from tasks_app.api.pagination import page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import DEFAULT_SCOPES, Scope
 from tasks_app.queries.access import OWN
-from tasks_app.queries.sessions import live_tokens, scopes_of, sessions_of
+from tasks_app.queries.sessions import live_token, live_tokens, scopes_of, sessions_of
 from tasks_app.services.accounts import (
     TooManyTokens,
     end_session,
@@ -148,9 +148,7 @@ class TokenView(PrivateView):
         "Revoke an API token of one's own", name="auth_tokens_delete", tag="auth", answers={204: None}, errors=(404,)
     )
     def delete(self, request: Request, token_key: str) -> Response:
-        tokens = live_tokens(request.user, now=timezone.now())
-        # PostgreSQL takes no text with a NUL, which an address may have.
-        token = None if "\0" in token_key else tokens.filter(token_key=token_key).first()
+        token = live_token(request.user, token_key, now=timezone.now())
         if token is None:
             raise Http404
         revoke_token(token=token)

@@ -75,6 +75,12 @@ def live_tokens(user: Any, *, now: datetime) -> QuerySet[Any]:
     return (tokens.filter(expiry__isnull=True) | tokens.filter(expiry__gt=now)).order_by("-created")
 
 
+def live_token(user: Any, token_key: str, *, now: datetime) -> Any:
+    """The token of `user` that begins so and has not expired, None where there is none."""
+    # PostgreSQL takes no text with a NUL, which an address may have.
+    return None if "\0" in token_key else live_tokens(user, now=now).filter(token_key=token_key).first()
+
+
 def scopes_of(token: Any) -> frozenset[str]:
     """The scopes that a token has; one without details was made before there were any."""
     details = getattr(token, "details", None)

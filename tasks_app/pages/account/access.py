@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from tasks_app.pages.account.tokens import TokenForm, TokenRow
-from tasks_app.queries.sessions import live_tokens, sessions_of
+from tasks_app.queries.sessions import live_token, live_tokens, sessions_of
 from tasks_app.services.accounts import (
     TooManyTokens,
     end_other_sessions,
@@ -90,7 +90,7 @@ def everything_end(request: Any) -> HttpResponse:
 @require_POST
 @login_required
 def token_revoke(request: HttpRequest, token_key: str) -> HttpResponse:
-    token = live_tokens(request.user, now=timezone.now()).filter(token_key=token_key).first()
+    token = live_token(request.user, token_key, now=timezone.now())
     if token is None:
         raise Http404
     revoke_token(token=token)

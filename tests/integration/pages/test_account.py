@@ -131,6 +131,7 @@ def test_nothing_of_others_can_be_ended_or_seen(ana, make_user):
     before = database_state()
     key = AuthToken.objects.get().token_key
     assert ana.post(url("token_revoke", token_key=key)).status_code == 404
+    assert ana.post(url("token_revoke", token_key="\0")).status_code == 404
     for name in ("destination_test", "destination_enable", "destination_delete"):
         assert ana.post(url(name, destination_id=destination.pk)).status_code == 404
     assert "hooks.example.org" not in text_of(ana.get(url("destinations")))
