@@ -8,12 +8,15 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.management.output import short_text
 from tasks_app.queries.access import SHELL, Right, has_everywhere
 
 
 def add_user_option(parser: CommandParser) -> None:
     """Add --user to a command or a step of one."""
-    parser.add_argument("--user", metavar="NAME", help=_("Act as this account, with its rights and no others."))
+    parser.add_argument(
+        "--user", metavar="NAME", type=short_text(150), help=_("Act as this account, with its rights and no others.")
+    )
 
 
 def acting_user(options: dict[str, Any], right: Right | None = None) -> Any:

@@ -6,7 +6,8 @@ import getpass
 import json
 import os
 import re
-from collections.abc import Iterator
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
@@ -35,6 +36,22 @@ def operator_reason(reason: str = "") -> str:
     except (KeyError, OSError):  # a container whose user id has no name
         name = str(os.getuid())
     return storable_text(f"shell: {name}: {reason}" if reason else f"shell: {name}")
+
+
+def short_text(most: int) -> Callable[[str], str]:
+    """Return the `type` of an argument that is looked for or kept in the database: 1 to `most` characters.
+
+    A shell passes bytes that are no UTF-8 as lone surrogates, which no database takes.
+    """
+
+    def checked(text: str) -> str:
+        if storable_text(text, max(len(text), 1)) != text:
+            raise ArgumentTypeError(_("This text is no UTF-8."))
+        if not 1 <= len(text.strip()) <= most:
+            raise ArgumentTypeError(_("It needs 1 to %(most)d characters.") % {"most": most})
+        return text.strip()
+
+    return checked
 
 
 def console_of(command: BaseCommand) -> Console:

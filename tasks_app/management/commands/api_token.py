@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from tasks_app.management.output import short_text
 from tasks_app.models import Scope
 from tasks_app.services.accounts import TooManyTokens, issue_token
 
@@ -28,8 +29,8 @@ class Command(BaseCommand):
     help = "Make an API token for a user and print it. It is shown this once; only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
-        parser.add_argument("--name", default="", help="What uses the token.")
+        parser.add_argument("username", type=short_text(150))
+        parser.add_argument("--name", type=short_text(60), help="What uses the token.")
         parser.add_argument("--scope", action="append", choices=Scope.values, dest="scopes", help="Repeat for several.")
         parser.add_argument("--days", type=int, help="Days until it expires; 0: never. Default: API_TOKEN_TTL_DAYS.")
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(_("There is no active user named %(name)s.") % {"name": options["username"]})
         try:
-            token, expiry = issue_token(user=user, now=timezone.now(), name=options["name"][:60], **_wish(options))
+            token, expiry = issue_token(user=user, now=timezone.now(), name=options["name"] or "", **_wish(options))
         except TooManyTokens as error:
             raise CommandError(str(error)) from error
         self.stdout.write(token)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.management.output import short_text
 from tasks_app.queries.senders import device_named
 from tasks_app.services.devices import KeyExists, issue_key
 
@@ -15,7 +16,7 @@ class Command(BaseCommand):
     help = "Make the key with which a device sends, and print it. It is shown this once; only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("unique_id")
+        parser.add_argument("unique_id", type=short_text(128))
         parser.add_argument(
             "--rotate", action="store_true", help="Replace the device's key: the former one is refused."
         )

@@ -18,6 +18,7 @@ from rich.table import Table
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.registry import FILE_FORMATS
 from tasks_app.management.audited import AuditedCommand
+from tasks_app.management.output import short_text
 from tasks_app.models import Fleet
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.services.intake import ImportSummary, estimate_fixes, import_file
@@ -28,8 +29,15 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--device", metavar="ID", help=_("Unique id to use instead of the one in the file."))
-        parser.add_argument("--fleet", metavar="NAME", help=_("Fleet of devices that are created; made when missing."))
+        parser.add_argument(
+            "--device", metavar="ID", type=short_text(128), help=_("Unique id to use instead of the one in the file.")
+        )
+        parser.add_argument(
+            "--fleet",
+            metavar="NAME",
+            type=short_text(100),
+            help=_("Fleet of devices that are created; made when missing."),
+        )
         parser.add_argument(
             "--create-devices", action="store_true", help=_("Create unknown devices instead of rejecting their fixes.")
         )
@@ -98,7 +106,7 @@ def _fleet(name: str | None, create_devices: bool) -> Fleet | None:
         return None
     if not name:
         raise CommandError(_("--create-devices needs --fleet NAME."))
-    fleet, _created = Fleet.objects.get_or_create(name=name[:100])
+    fleet, _created = Fleet.objects.get_or_create(name=name)
     return fleet
 
 

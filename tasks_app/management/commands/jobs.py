@@ -16,7 +16,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.exceptions import JobError
 from tasks_app.management.acting import acting_user, add_user_option
 from tasks_app.management.job_tables import job_details, job_table
-from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.management.output import console_of, operator_reason, print_json, short_text, telling_errors
 from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.access import Right
 from tasks_app.queries.bulk_counts import StateCount, count_matching
@@ -186,7 +186,7 @@ class Command(BaseCommand):
 def _add_filters(step: CommandParser) -> None:
     step.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
     step.add_argument("--queue", choices=list(engine_config().queues))
-    step.add_argument("--task")
+    step.add_argument("--task", type=short_text(200))
     example = 'state:failed device:"Van 03" after:yesterday'
     searching = _("Parts of the task, the arguments, the error or the id, and terms such as %(example)s.")
     step.add_argument("--search", help=searching % {"example": example})
