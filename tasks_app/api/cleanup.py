@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -26,7 +27,7 @@ from tasks_app.engine import get_task
 from tasks_app.models import Device, Scope
 from tasks_app.models.retention import MAX_DAYS
 from tasks_app.queries.access import Right
-from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH
+from tasks_app.services.argument_bounds import MAX_AGE_HOURS, MAX_PATTERN_LENGTH, PATTERN
 from tasks_app.services.cleanup import CLEANUPS, MAX_WINDOW_SECONDS, Cleanup
 
 
@@ -81,6 +82,11 @@ class CacheBody(CleanupBody):
 
     pattern = StrictCharField(max_length=MAX_PATTERN_LENGTH, required=False)
     max_age_hours = FiniteFloatField(min_value=0, max_value=MAX_AGE_HOURS, required=False)
+
+    def validate_pattern(self, value: str) -> str:
+        if not re.fullmatch(PATTERN, value):
+            raise serializers.ValidationError(_("A pattern has 1 to 200 characters and at most 4 asterisks."))
+        return value
 
 
 # Clean-ups of this app that take more than the days to keep.

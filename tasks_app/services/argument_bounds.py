@@ -17,6 +17,8 @@ MAX_AGE_HOURS = 24 * 366
 MAX_MINUTES = 100 * 366 * 24 * 60
 MAX_SPEED_KPH = LIMITS["speed"][1]
 MAX_PATTERN_LENGTH = 200
+# As `remove_unused_cache_entries` takes it: of many asterisks Redis would think for ever.
+PATTERN = r"^[^*]*(\*[^*]*){0,4}$"
 
 RowId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 MAX_ROW_IDS = 5000
@@ -33,7 +35,7 @@ WindowSeconds = Annotated[float, Meta(gt=0, le=MAX_WINDOW_SECONDS)]
 AgeHours = Annotated[float, Meta(ge=0, le=MAX_AGE_HOURS)]
 Minutes = Annotated[float, Meta(ge=0, le=MAX_MINUTES)]
 SpeedKph = Annotated[float, Meta(ge=0, le=MAX_SPEED_KPH)]
-Pattern = Annotated[str, Meta(max_length=MAX_PATTERN_LENGTH)]
+Pattern = Annotated[str, Meta(min_length=1, max_length=MAX_PATTERN_LENGTH, pattern=PATTERN)]
 Note = Annotated[str, Meta(max_length=MAX_REASON_CHARACTERS)]
 CommandTypeName = Annotated[str, OneOf(command_type_choices)]
 CommandWayName = Annotated[str, OneOf(lambda: CommandWay.choices)]

@@ -56,6 +56,7 @@ def test_it_removes_what_is_old_unless_it_runs_dry(staff_api, device, run_jobs):
         ("sessions", {"days_to_keep": 5}, "days_to_keep"),
         ("cache", {"pattern": 5}, "pattern"),
         ("cache", {"pattern": "x" * 1000}, "pattern"),
+        ("cache", {"pattern": "*" * 5}, "pattern"),
         ("cache", {"max_age_hours": -1}, "max_age_hours"),
         ("optimize", {"dry_run": "yes"}, "dry_run"),
         ("optimize", {"force": 1}, "force"),
