@@ -163,8 +163,9 @@ def _delete(ordered: QuerySet[Any], total: int, batch_rows: int, run: Run) -> in
         if not keys:
             break
         with run.interruptible(at_window_end=False), transaction.atomic():
-            model._default_manager.filter(pk__in=keys).delete()
-        deleted += len(keys)
+            # Under the conditions once more: a row may have changed since its key was read (a session that is prolonged).
+            _all, rows = ordered.filter(pk__in=keys).delete()
+        deleted += rows.get(model._meta.label, 0)
         current_job().progress(min(deleted, total), total, model._meta.label)
     return deleted
 

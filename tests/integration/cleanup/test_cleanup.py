@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -152,6 +153,20 @@ def test_deleting_goes_in_bounded_batches_and_stops_between_them_when_cancelled(
         set_current_job(None)
     assert Event.objects.count() == 5
     assert reports[0] == {"current": 10, "total": 25, "message": "tasks_app.Event"}
+
+
+def test_a_row_that_changes_after_its_key_was_read_is_judged_anew(monkeypatch):
+    for key in ("old", "prolonged"):
+        Session.objects.create(session_key=key, session_data="", expire_date=NOW - timedelta(seconds=1))
+
+    def prolonged(run: Run, *, at_window_end: bool = True) -> nullcontext[None]:
+        if not at_window_end:
+            Session.objects.filter(session_key="prolonged").update(expire_date=NOW + timedelta(days=14))
+        return nullcontext()
+
+    monkeypatch.setattr(Run, "interruptible", prolonged)
+    assert runs.delete_in_batches(Session.objects.filter(expire_date__lt=NOW), Run(dry_run=False)) == 1
+    assert Session.objects.get().session_key == "prolonged"
 
 
 def test_expired_sessions_and_tokens_go(staff):
