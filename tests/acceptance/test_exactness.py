@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # EXACTNESS=whole: 200 000 fixes of 500 devices, some ten minutes for each number of workers.
 IS_WHOLE = os.environ.get("EXACTNESS") == "whole"
-TRAFFIC = Traffic(500, 400, 500) if IS_WHOLE else Traffic(devices=40, fixes_per_device=200, batch_size=250)
+TRAFFIC = Traffic(500, 400, 500) if IS_WHOLE else Traffic(devices=40, fixes_per_device=120, batch_size=250)
 LIMIT_SECONDS = 1_500 if IS_WHOLE else 120
 # Hosts, workers of each, workers killed on the way.
 CLUSTERS = [(1, 1, 0), (1, 4, 0), (1, 2, 4), (3, 2, 4)]

@@ -1,5 +1,7 @@
 """Every page, as axe-core sees it: nothing that keeps people out, on a desk and on a phone, in light and in dark colours.
 
+Nor has any of them an error of a script, or anything that its content policy refused.
+
 axe-core comes with the package axe-playwright-python. What it finds of "minor" impact is left aside; all else fails. A page
 is loaded once; then its width and colours change in place. All rules are tried on both widths, those about colours in
 both colours too.
@@ -21,6 +23,7 @@ from reports_app.services.generation import generate_report
 from tasks_app.engine import get_task
 from tasks_app.models import FleetMembership, FleetRole
 from tests.browser.test_admin import browser as browser
+from tests.support.refused import REPORT, refused_on
 from tests.support.reports import drive, requested_report
 from tests.support.route_cases import make_world
 from tests.support.shown_pages import FORBIDDEN, admin_pages, member_pages, open_pages
@@ -72,6 +75,7 @@ def world(fleet, staff, device) -> dict[str, Any]:
 def page(browser: Browser, web) -> Iterator[Page]:
     context = browser.new_context()
     context.set_default_timeout(15_000)
+    context.add_init_script(REPORT)
     yield context.new_page()
     context.close()
 
@@ -105,6 +109,8 @@ def troubles_of(page: Page, *, without: str = "nothing") -> list[str]:
 def troubles(page: Page, web: WebServer, addresses: list[str]) -> dict[str, list[str]]:
     """Return what is found on these pages, each of which is there; the side bar, which all have, is looked at on the first."""
     found, without = {}, "nothing"
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
     for address in addresses:
         page.set_viewport_size({"width": 1440, "height": 900})
         page.emulate_media(color_scheme="light")
@@ -113,8 +119,9 @@ def troubles(page: Page, web: WebServer, addresses: list[str]) -> dict[str, list
         expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)
         # A page that leads to another one is none.
         assert (answer.request.redirected_from, answer.status) == (None, STATUSES.get(address, 200)), address
-        if wrong := troubles_of(page, without=without):
+        if wrong := [*refused_on(page), *errors, *troubles_of(page, without=without)]:
             found[address] = wrong
+        errors.clear()
         without = SIDE_BAR
     return found
 

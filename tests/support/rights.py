@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +20,8 @@ UNWATCHED = {
     "auth.permission",
     "axes.accesslog",
 }
+
+_DIGEST = "(SELECT md5(string_agg(row, chr(10) ORDER BY row)) FROM (SELECT row_to_json(t)::text AS row FROM {} t) rows)"
 
 
 def api_client_of(user: User) -> APIClient:
@@ -68,16 +69,13 @@ def pages_of(user: User) -> Client:
 
 def database_state(unwatched: Iterable[str] = UNWATCHED) -> dict[str, Any]:
     """A digest of every table's rows, by model: equal before and after a request that changed nothing."""
-    found = {}
-    for model in apps.get_models(include_auto_created=True):
-        if model._meta.label_lower in unwatched or not model._meta.managed:
-            continue
-        with connection.cursor() as cursor:
-            table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"SELECT row_to_json(t)::text FROM {table} t ORDER BY 1")
-            rows = "\n".join(row[0] for row in cursor.fetchall())
-        found[model._meta.label_lower] = hashlib.sha256(rows.encode()).hexdigest()
-    return found
+    models = [model._meta for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+    watched = [one for one in models if one.label_lower not in unwatched]
+    tables = [connection.ops.quote_name(one.db_table) for one in watched]
+    with connection.cursor() as cursor:
+        # In one statement: there are eighty tables.
+        cursor.execute("SELECT " + ", ".join(map(_DIGEST.format, tables)))
+        return {one.label_lower: digest for one, digest in zip(watched, cursor.fetchone(), strict=True)}
 
 
 def changed_tables(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

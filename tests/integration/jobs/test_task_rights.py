@@ -47,9 +47,19 @@ def having(way: str) -> list:
     return [task for task in product_tasks() if task.is_startable and way in ways_of(task)]
 
 
+def some_of(way: str, tasks: list) -> list:
+    """One task of each kind of rights, and of the others a share of this way: each is tried by one way at least.
+
+    Ways ask for the rights of a task without regard to which task it is.
+    """
+    kinds = {(task.permission, task.members is None, task.needs_operate): task for task in reversed(tasks)}
+    share = tasks[WAYS.index(way) :: len(WAYS)]
+    return list({task.name: task for task in [*kinds.values(), *share]}.values())
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_it_starts_no_task_for_staff_with_the_general_permissions_only(way, clerk):
-    started = [task.name for task in having(way) if outcome(way, clerk, task) != "refused"]
+    started = [task.name for task in some_of(way, having(way)) if outcome(way, clerk, task) != "refused"]
     assert started == []
 
 
@@ -65,7 +75,7 @@ def test_it_starts_a_task_for_staff_with_the_permission_of_the_task(way, clerk):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_it_starts_tasks_that_have_no_permission_for_superusers(way, staff):
-    tasks = [task for task in having(way) if task.permission is None]
+    tasks = some_of(way, [task for task in having(way) if task.permission is None])
     assert [task.name for task in tasks if outcome(way, staff, task) == "refused"] == []
 
 
