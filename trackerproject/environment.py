@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import environ
@@ -12,6 +13,14 @@ _BOOLEANS = {*environ.Env.BOOLEAN_TRUE_STRINGS, "0", "false", "off", "no", "n", 
 
 # Where an empty text is not the default.
 _MAY_BE_EMPTY = {"BUSINESS_HOURS"}
+
+
+def _number(text: str) -> float:
+    """Return the number that the whole text is, with a point or a comma: django-environ reads 1e3 as 13, and 5m as 5."""
+    value = float(text.replace(",", "."))
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
 
 
 class Environment(environ.Env):
@@ -31,7 +40,9 @@ class Environment(environ.Env):
         if cast is bool and given is not None and given.strip().lower() not in _BOOLEANS:
             raise ImproperlyConfigured(f"{var} must be 1 or 0, not {given!r}.")
         try:
-            value = super().get_value(var, cast=cast, default=default, parse_default=parse_default)
+            value = super().get_value(
+                var, cast=_number if cast is float else cast, default=default, parse_default=parse_default
+            )
         except (TypeError, ValueError) as error:
             if meant := _MEANT.get(cast):
                 raise ImproperlyConfigured(f"{var} must be {meant}, not {given!r}.") from error

@@ -23,6 +23,9 @@ class Given(Environment):
         ("int", "1.5", "X must be a whole number, not '1.5'."),
         ("int", "-1", "X must not be below 0."),
         ("float", "soon", "X must be a number, not 'soon'."),
+        ("float", "5m", "X must be a number, not '5m'."),
+        ("float", "nan", "X must be a number, not 'nan'."),
+        ("float", "1e999", "X must be a number, not '1e999'."),
         ("float", "-0.5", "X must not be below 0."),
         # These were taken for 0.
         ("bool", "enabled", "X must be 1 or 0, not 'enabled'."),
@@ -43,6 +46,8 @@ def test_a_value_of_another_kind_is_refused_with_its_name(read, value, sentence)
     [
         ("int", " 7 ", 7),
         ("float", "1.5", 1.5),
+        ("float", "1,5", 1.5),
+        ("float", "1e3", 1000.0),
         ("bool", "True", True),
         ("bool", "yes", True),
         ("bool", "off", False),
