@@ -49,9 +49,10 @@ class Attempt(msgspec.Struct):
     progress: dict[str, Any] | None = None
     log_lines: list[str] = []
     failed: Failure | None = None
-    # The arguments as shown, and the values hidden in them; None until they are needed, where no row may be.
+    # The arguments as shown; None until they are needed, where no row may be.
     shown: tuple[list[Any], dict[str, Any]] | None = NO_ARGUMENTS
-    secrets: Sequence[str] = ()
+    # The values hidden in them; None until they are needed.
+    hidden: Sequence[str] | None = None
 
     @property
     def timeout_seconds(self) -> float:
@@ -78,10 +79,25 @@ class Attempt(msgspec.Struct):
             self._note_call(*unseal(self.queue, self.claim.job_id, self.claim.message).call)
 
     def _note_call(self, args: list[Any], kwargs: dict[str, Any]) -> None:
-        names = self.task.parameter_names if self.task else ()
-        # Also those of items that are left out where the arguments are shown.
-        self.secrets = secret_values(names, args, kwargs)
-        self.shown = redact_call(names, shorten(args), shorten(kwargs))
+        self.shown = redact_call(self._parameter_names, shorten(args), shorten(kwargs))
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """Return the values hidden in the arguments, also in items that are left out where these are shown.
+
+        They are looked for in the message: the task may have changed its arguments, and for most jobs nobody asks.
+        """
+        if self.hidden is None:
+            try:
+                payload = unseal(self.queue, self.claim.job_id, self.claim.message)
+                self.hidden = secret_values(self._parameter_names, *payload.call)
+            except BadPayload:
+                self.hidden = ()
+        return self.hidden
+
+    @property
+    def _parameter_names(self) -> Sequence[str]:
+        return self.task.parameter_names if self.task else ()
 
     def _find_task(self, payload: Payload) -> Task[..., Any]:
         if self.is_end_of_group:
@@ -145,7 +161,7 @@ class Attempt(msgspec.Struct):
             payload = unseal(self.queue, self.claim.job_id, self.claim.message)
         except BadPayload:
             return unreadable(self.claim.message)
-        return redact_call(self.task.parameter_names if self.task else (), *payload.call)
+        return redact_call(self._parameter_names, *payload.call)
 
     def finished_job(self) -> FinishedJob:
         """Return the row of the job, this having been its last attempt."""

@@ -81,15 +81,16 @@ def share_secrets(attempts: Sequence[Attempt]) -> None:
     """Hide the values that are hidden in the arguments of one in the texts of all: they have their log in common."""
     for attempt in attempts:
         attempt.note_call()
+    if attempts[0].hidden is not None and attempts[0].hidden is attempts[-1].hidden:
+        return
     secrets = list(dict.fromkeys(chain.from_iterable(attempt.secrets for attempt in attempts)))
     for attempt in attempts:
-        attempt.secrets = secrets
+        attempt.hidden = secrets
 
 
 def shown_progress(attempts: Sequence[Attempt], progress: dict[str, Any]) -> dict[str, Any] | None:
     """Return the progress of running attempts without the values that are hidden in the arguments of any."""
-    if any(attempt.shown is None for attempt in attempts):
-        share_secrets(attempts)
+    share_secrets(attempts)
     return attempts[0].shown_progress(progress)
 
 

@@ -228,6 +228,7 @@ class Worker:
         has_failed = running.has_failed
         if has_failed:
             self._raise_if_database_is_away(running)
+        if has_failed or ((running.first.log_lines or job.last_progress) and running.leaves_a_row):
             share_secrets(running.attempts)
         if running.error is not None and issubclass(type(running.error), LaneLost):
             return self._drop_lane(running)

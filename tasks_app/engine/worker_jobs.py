@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Set
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import share_secrets, take_next
+from tasks_app.engine.batch_attempts import take_next
 from tasks_app.engine.batches import Halves
 from tasks_app.engine.errors import JobInterrupted, WrongBatchResult
 from tasks_app.engine.streams import ClaimedAttempt
@@ -53,6 +53,11 @@ class RunningCall:
     def has_failed(self) -> bool:
         """Return whether the call raised, or one of its attempts failed."""
         return self.error is not None or (len(self.attempts) > 1 and any(attempt.failed for attempt in self.attempts))
+
+    @property
+    def leaves_a_row(self) -> bool:
+        """Return whether one of its attempts is kept as a row, as they have ended so far."""
+        return not all(attempt.leaves_no_row for attempt in self.attempts)
 
     @property
     def must_run_again(self) -> bool:
@@ -120,8 +125,6 @@ class WorkerJobs:
             if not self.waiting:
                 return None
             attempts = take_next(queue_name, self.waiting, self._halves)
-            if len(attempts) > 1 and not all(attempt.leaves_no_row for attempt in attempts):
-                share_secrets(attempts)
             self.running = RunningCall(attempts)
             return self.running
 

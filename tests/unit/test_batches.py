@@ -158,7 +158,7 @@ def test_a_call_that_does_not_fit_its_function_any_more_ends_the_batch():
 
 def test_hidden_values_of_one_job_are_hidden_in_the_texts_of_all():
     attempts = attempts_of("a", "b")
-    attempts[0].secrets = ["hunter2-long"]
+    attempts[0].hidden = ["hunter2-long"]
     share_secrets(attempts)
     attempts[1].log_lines = ["used hunter2-long"]
     assert "hunter2" not in attempts[1].shown_logs()[0]

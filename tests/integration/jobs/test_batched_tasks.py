@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
 from unittest import mock
 
 import pytest
@@ -17,7 +18,7 @@ from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
 from tests.support.probe import batched
 from tests.support.probe import tasks as probe
-from tests.support.probe.batched import batches, probe_batched
+from tests.support.probe.batched import batches, probe_batched, probe_batched_secret
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -212,18 +213,31 @@ def test_a_database_that_is_away_fails_no_job_of_a_batch(monkeypatch, answer_wit
     assert ends(ids) == [SUCCEEDED, ("succeeded", "B", "", 1)]
 
 
-def test_log_and_progress_of_a_batch_are_those_of_each_job():
+@pytest.fixture
+def log_of_jobs() -> Iterator[None]:
+    """Keep the lines that tasks log on their jobs, as a worker does."""
     capture_logs()
-    try:
-        ids = enqueued("a", "log")
-        run_batches()
-    finally:
-        root = logging.getLogger()
-        root.handlers = [handler for handler in root.handlers if not isinstance(handler, JobLogHandler)]
+    yield
+    root = logging.getLogger()
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, JobLogHandler)]
+
+
+def test_log_and_progress_of_a_batch_are_those_of_each_job(log_of_jobs):
+    ids = enqueued("a", "log")
+    run_batches()
     for job_id in ids:
         row = Job.objects.get(pk=job_id)
         assert row.logs == ["WARNING probe: a line"]
         assert row.progress == {"current": 1, "total": 2, "message": "half"}
+
+
+def test_hidden_arguments_of_one_job_of_a_batch_are_hidden_in_the_rows_of_all(log_of_jobs):
+    ids = [probe_batched_secret.delay(password) for password in ("xyzzy-4711", "plugh-0815")]
+    run_batches()
+    for row in Job.objects.filter(pk__in=ids):
+        assert row.state == "succeeded"
+        assert row.logs == ["WARNING probe: for [hidden]"] * 2
+        assert row.progress["message"] == "for [hidden]"
 
 
 def test_a_worker_fetches_more_of_a_batched_task_the_more_go_together():

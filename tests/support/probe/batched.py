@@ -74,3 +74,16 @@ def probe_batched_other(text: str) -> object:
     """Return the text in capitals, within a second."""
     client().rpush(batches_key(), text)
     return _one(text)
+
+
+def log_passwords(calls: list[BatchCall]) -> list[None]:
+    """Log the hidden argument of each call, and give that of the last one as progress."""
+    for call in calls:
+        logging.getLogger("probe").warning("for %s", call.arguments["password"])
+    current_job().progress(1, 1, f"for {calls[-1].arguments['password']}")
+    return [None] * len(calls)
+
+
+@task(queue="positions", batch=log_passwords, max_batch=20)
+def probe_batched_secret(password: str) -> None:
+    """Take a password, which a batch logs."""
