@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tasks_app.geo.geofence import GeofenceIndex
 from tasks_app.models import FleetMembership, Geofence
@@ -48,6 +48,20 @@ def saved(page: Page) -> Geofence:
     return Geofence.objects.get()
 
 
+def drag(point: Locator, box: Locator, *, x: int, y: int) -> None:
+    """Drag a point of the area to this place of the map, once both are still: the map goes to the area after it has loaded."""
+    page = point.page
+    before = None
+    while (places := (point.bounding_box(), box.bounding_box())) != before:
+        before = places
+        page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => setTimeout(seen, 100)))")
+    held, within = places
+    page.mouse.move(held["x"] + held["width"] / 2, held["y"] + held["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(within["x"] + x, within["y"] + y, steps=5)
+    page.mouse.up()
+
+
 def test_a_polygon_is_drawn_by_mouse_around_a_vehicle_and_its_point_moved(desk):
     page = desk.page
     desk.open("pages:geofences")
@@ -64,7 +78,7 @@ def test_a_polygon_is_drawn_by_mouse_around_a_vehicle_and_its_point_moved(desk):
     assert len(area["coordinates"][0]) == 5
     points = page.get_by_role("button", name="Point", exact=True)
     expect(points).to_have_count(4)
-    points.first.drag_to(box, target_position={"x": 300, "y": 60}, force=True)
+    drag(points.first, box, x=300, y=60)
     moved = saved(page).area
     assert moved["coordinates"][0][0] != area["coordinates"][0][0]
     assert moved["coordinates"][0][1] == area["coordinates"][0][1]

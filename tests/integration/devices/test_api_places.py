@@ -239,7 +239,7 @@ def test_it_says_who_is_inside_a_geofence(api, fleet, place, charlie, django_ass
     geofence = Geofence.objects.create(fleet=fleet, name="Depot", area=area)
     for number in range(3):
         inside = place(-23.5, -46.6, name=f"in {number}")
-        DeviceState.objects.filter(device=inside).update(geofence_ids=[geofence.pk, 999])
+        DeviceState.objects.filter(device=inside).update(geofence_ids=[geofence.pk, 999_999_999])
     place(-23.6, -46.6, name="out")
     path = f"/api/geofences/{geofence.pk}/devices"
     with django_assert_num_queries(2):

@@ -65,7 +65,7 @@ def test_it_lists_jobs_as_a_table_and_as_json(failed_id):
     ],
 )
 def test_arguments_in_another_encoding_are_refused_in_a_sentence(arguments):
-    with pytest.raises(CommandError, match=r"characters that are none|no worker|There is no"):
+    with pytest.raises(CommandError, match=r"This text is no UTF-8|characters that are none|no worker|There is no"):
         run(*arguments)
 
 

@@ -154,7 +154,7 @@ def test_it_says_why_there_is_no_such_file(page, ready, format):
 
 
 def test_it_names_pages_that_are_not_there(page, db):
-    assert page.get(url("report_change", 999)).status_code == 404
+    assert page.get(url("report_change", 999_999_999)).status_code == 404
     assert page.get("/admin/reports_app/report/nonsense/change/").status_code == 404
 
 

@@ -116,10 +116,10 @@ def test_a_fleet_report_without_devices_is_about_those_the_requester_sees(device
 @pytest.mark.parametrize(
     ("name", "args", "message"),
     [
-        ("generate_device_report", [999, "2026-03-02", "2026-03-03"], "no device 999"),
+        ("generate_device_report", [999_999_999, "2026-03-02", "2026-03-03"], "no device 999999999"),
         ("generate_fleet_report", ["2026-03-03", "2026-03-02"], "after the start"),
-        ("generate_fleet_report", ["2026-03-02", "2026-03-03", [999]], "Unknown devices: 999"),
-        ("export_report_data", [999, "json"], "no report 999"),
+        ("generate_fleet_report", ["2026-03-02", "2026-03-03", [999_999_999]], "Unknown devices: 999999999"),
+        ("export_report_data", [999_999_999, "json"], "no report 999999999"),
     ],
 )
 def test_a_job_that_can_never_succeed_fails_once_and_says_why(device, run_jobs, name, args, message):
