@@ -12,6 +12,7 @@ from django.db import transaction
 
 from notifications_app.matching.decisions import (
     BACKLOG_MAX_AGE,
+    EventValue,
     RuleIndex,
     RuleValue,
 )
@@ -48,24 +49,8 @@ def notify_of_events(events: Sequence[Event], *, now: datetime, max_age: timedel
     if not rules:
         return []
     with transaction.atomic():
-        return _notify(known, devices, rules, now=now, max_age=max_age)
-
-
-def _notify(
-    events: Sequence[Event], devices: dict[int, Device], rules: list[RuleValue], *, now: datetime, max_age: timedelta
-) -> list[int]:
-    lock_cooldowns(rules)
-    audience = audience_of(rules, devices, now=now, max_age=max_age)
-    results = collect(
-        event_values(events, devices, rules),
-        RuleIndex(rules),
-        audience.context,
-        notified_lately=notified_since(now - FLOOD_WINDOW, audience.context.people),
-        flood_at=settings.ALERT_FLOOD_EVENTS,
-    )
-    defer_alerts(results, now=now)
-    send_commands_of_rules(results.commands, devices, now=now)
-    return write_alerts(results.alerts, events, devices, audience, now=now)
+        values = event_values(known, devices, rules)
+        return notify_by_rules(known, values, devices, rules, now=now, max_age=max_age)
 
 
 def audience_of(
@@ -96,6 +81,38 @@ def event_key(alert: Alert) -> str:
 def rule_key(alert: Alert) -> str:
     """The dedupe key of an alert that a person gets once per event and rule."""
     return f"event:{alert.event.id}:rule:{alert.rule_id}"
+
+
+def notify_by_rules(
+    events: Sequence[Event],
+    values: Sequence[EventValue],
+    devices: Mapping[int, Device],
+    rules: list[RuleValue],
+    *,
+    now: datetime,
+    max_age: timedelta = timedelta(0),
+    expressly: bool = False,
+    dedupe_key: Callable[[Alert], str] = event_key,
+    event_data: Mapping[str, Any] | None = None,
+) -> list[int]:
+    """Match events, whose values these are, with rules by cooldown, quiet hours and the limit of single alerts.
+
+    Writes the results, and returns the ids of the new notifications. Runs in a transaction.
+    """
+    _lock_cooldowns(rules)
+    audience = audience_of(rules, devices, now=now, max_age=max_age, expressly=expressly)
+    results = collect(
+        values,
+        RuleIndex(rules),
+        audience.context,
+        notified_lately=notified_since(now - FLOOD_WINDOW, audience.context.people),
+        flood_at=settings.ALERT_FLOOD_EVENTS,
+    )
+    defer_alerts(results, now=now)
+    send_commands_of_rules(results.commands, devices, now=now)
+    return write_alerts(
+        results.alerts, events, devices, audience, now=now, dedupe_key=dedupe_key, event_data=event_data
+    )
 
 
 def write_alerts(
@@ -180,7 +197,7 @@ def _state_snapshot(event: Event, device: Device) -> dict[str, Any]:
     return {"last_fix": {"at": state.fix_time.isoformat(), **place}}
 
 
-def lock_cooldowns(rules: Iterable[RuleValue]) -> None:
+def _lock_cooldowns(rules: Iterable[RuleValue]) -> None:
     """Lock the rules with a cooldown, so that concurrent jobs do not both find it over."""
     if rule_ids := [rule.id for rule in rules if rule.cooldown]:
         rows = Rule.objects.filter(pk__in=rule_ids).order_by("pk").select_for_update(no_key=True)

@@ -6,20 +6,14 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 
-from notifications_app.matching.decisions import EventValue, RuleIndex, RuleValue
-from notifications_app.matching.match_results import FLOOD_WINDOW, collect
 from notifications_app.models import Rule, WaitingAlert
 from notifications_app.queries.events import devices_of, event_values
-from notifications_app.queries.inbox import notified_since
 from notifications_app.queries.rules import rule_values
-from notifications_app.services.events.deferred import defer_alerts
-from notifications_app.services.events.event_alerts import audience_of, lock_cooldowns, rule_key, write_alerts
-from notifications_app.services.events.rule_commands import send_commands_of_rules
+from notifications_app.services.events.event_alerts import notify_by_rules, rule_key
 from tasks_app.engine import current_job
-from tasks_app.models import Device, DeviceState, DeviceStatus, Event, EventKind
+from tasks_app.models import DeviceState, DeviceStatus, Event, EventKind
 
 MAX_PER_RUN = 5000
 
@@ -50,33 +44,18 @@ def _send_one(pending_id: int, *, now: datetime) -> int:
         if not rules or event.device_id not in devices or not has_lasted(event, duration):
             pending.delete()
             return 0
-        (value,) = event_values([event], devices, rules)
-        due_at = (value.began_at or value.occurred_at) + duration
+        values = event_values([event], devices, rules)
+        due_at = (values[0].began_at or values[0].occurred_at) + duration
         if due_at > now:
             # The rule asks for longer than when the alert began to wait.
             WaitingAlert.objects.filter(pk=pending.pk).update(due_at=due_at)
             return 0
         pending.delete()
-        return _notify(event, value, rules, devices, now=now)
-
-
-def _notify(
-    event: Event, value: EventValue, rules: list[RuleValue], devices: dict[int, Device], *, now: datetime
-) -> int:
-    """Match the event, whose state has lasted, as any other: by cooldown, quiet hours and the limit of single alerts."""
-    lock_cooldowns(rules)
-    audience = audience_of(rules, devices, now=now, max_age=timedelta(0), expressly=True)
-    results = collect(
-        [value],
-        RuleIndex(rules),
-        audience.context,
-        notified_lately=notified_since(now - FLOOD_WINDOW, audience.context.people),
-        flood_at=settings.ALERT_FLOOD_EVENTS,
-    )
-    defer_alerts(results, now=now)
-    send_commands_of_rules(results.commands, devices, now=now)
-    more = _so_far(event, now)
-    return len(write_alerts(results.alerts, [event], devices, audience, now=now, dedupe_key=rule_key, event_data=more))
+        more = _so_far(event, now)
+        written = notify_by_rules(
+            [event], values, devices, rules, now=now, expressly=True, dedupe_key=rule_key, event_data=more
+        )
+        return len(written)
 
 
 def has_lasted(event: Event, duration: timedelta) -> bool:
