@@ -36,7 +36,7 @@ _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 class NumberCell(FloatWidget):
-    """A number. The library takes yes for one."""
+    """A number. The library takes yes for one, and NaN."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> float | None:
         _refuse_no_number(value)
@@ -63,6 +63,17 @@ def _refuse_no_number(value: Any) -> None:
     """Raise for what Python takes for a number and a spreadsheet does not."""
     if isinstance(value, bool) or "_" in str(value):
         raise _no_number(value)
+    if _is_endless(value):
+        # A model's bounds take NaN, and no list could show it as JSON.
+        raise ValueError(_("“%(text)s” is no finite number.") % {"text": str(value)[:40]})
+
+
+def _is_endless(value: Any) -> bool:
+    """Whether a cell is NaN or infinite, as a number or a text that Python reads as one."""
+    try:
+        return not math.isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _no_number(value: Any) -> ValueError:
@@ -73,9 +84,8 @@ class GuardedResource(resources.ModelResource):
     """Writes no formula, and takes at most MAX_IMPORT_ROWS rows, each thing in one of them, of fleets that `user` sees."""
 
     WIDGETS_MAP = {
-        **resources.ModelResource.WIDGETS_MAP,
-        "FloatField": NumberCell,
-        "PositiveIntegerField": WholeNumberCell,
+        kind: {FloatWidget: NumberCell, IntegerWidget: WholeNumberCell}.get(widget, widget)
+        for kind, widget in resources.ModelResource.WIDGETS_MAP.items()
     }
 
     def __init__(self, user: Any = None, **kwargs: Any) -> None:
@@ -108,11 +118,6 @@ class GuardedResource(resources.ModelResource):
             elif isinstance(value, str):
                 text = unguarded(value.strip())
                 row[name] = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
-            if self._is_quantity(name) and _is_endless(row[name]):
-                # A model's bounds take NaN, and no list could show it as JSON.
-                raise ValueError(
-                    _("“%(text)s” in %(name)s is no finite number.") % {"text": str(value)[:40], "name": name}
-                )
 
     def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:
         """Refuse a second row about the same thing that says something else: one of the two would be lost."""
@@ -128,14 +133,11 @@ class GuardedResource(resources.ModelResource):
 
     def _is_text(self, name: str) -> bool:
         """Whether a column holds texts: a number in it was digits before the spreadsheet."""
-        return isinstance(self._model_field(name), models.CharField | models.TextField | models.ForeignKey)
-
-    def _is_quantity(self, name: str) -> bool:
-        return isinstance(self._model_field(name), models.FloatField | models.IntegerField)
-
-    def _model_field(self, name: str) -> Any:
         field = self.fields.get(name)
-        return None if field is None else self._meta.model._meta.get_field(field.attribute)
+        if field is None:
+            return False
+        model_field = self._meta.model._meta.get_field(field.attribute)
+        return isinstance(model_field, models.CharField | models.TextField | models.ForeignKey)
 
 
 class FleetWidget(ForeignKeyWidget):
@@ -338,14 +340,6 @@ def cell_text(value: Any) -> str:
     if isinstance(value, list | dict):
         raise ValueError(_("A text must not be a list or an object."))
     return "" if value is None else unguarded(str(value).strip())
-
-
-def _is_endless(value: Any) -> bool:
-    """Whether a cell is NaN or infinite, as a number or a text that Python reads as one."""
-    try:
-        return not math.isfinite(float(value))
-    except (TypeError, ValueError, OverflowError):
-        return False
 
 
 def _is_number(text: str) -> bool:
