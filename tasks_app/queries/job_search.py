@@ -330,10 +330,10 @@ def _argument(name: str, values: list[Any]) -> Condition:
 
 def _holds(name: str, value: Any) -> Q:
     """The part of a row is this value, or a list that holds it."""
-    # Django takes None for no value where it is looked for inside.
-    return (
-        Q(**{name: None}) | Q(**{f"{name}__contains": [None]}) if value is None else Q(**{f"{name}__contains": value})
-    )
+    if value is None:
+        # Django takes None for no value where it is looked for inside.
+        return Q(**{name: None}) | Q(**{f"{name}__contains": [None]})
+    return Q(**{f"{name}__contains": value})
 
 
 def _device(search: JobSearch, term: Term, user: Any) -> JobSearch:
