@@ -26,7 +26,7 @@ def decode(name: str, frame: bytes, *, transport: str = "tcp", device_id: str = 
 
 
 def outcome(found: Decoded) -> tuple[str, list[str]]:
-    """By which code it is counted, and what its messages are: a fix, a sign of life, or the code of what is refused."""
+    """Return its code for the counters, and its messages: a fix, a sign of life, or the code of what is refused."""
     contents = [message.content for message in found.messages]
     return found.kind, [
         one.code if isinstance(one, RejectedFix) else "fix" if isinstance(one, Fix) else "life" for one in contents
