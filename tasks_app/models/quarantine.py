@@ -25,7 +25,7 @@ class FixSource(models.TextChoices):
 
 
 class QuarantinedFix(models.Model):
-    """A message answered with success though its fix cannot be right. Never changed."""
+    """A message answered with success though its fix cannot be right. Only its repetitions are counted."""
 
     device = models.ForeignKey(
         Device,
@@ -41,6 +41,10 @@ class QuarantinedFix(models.Model):
     detail = models.CharField(_("detail"), max_length=MAX_DETAIL_CHARACTERS, blank=True)
     body = models.TextField(_("body"), blank=True, help_text=_("As it came, shortened; without keys and tokens."))
     received_at = models.DateTimeField(_("received at"))
+    count = models.PositiveIntegerField(_("times received"), default=1, db_default=1)
+    last_received_at = models.DateTimeField(
+        _("last received at"), null=True, blank=True, help_text=_("Of what came more than once.")
+    )
 
     class Meta:
         verbose_name = _("quarantined fix")

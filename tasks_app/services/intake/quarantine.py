@@ -1,13 +1,18 @@
-"""Quarantine of messages that cannot be right: shortened, without secrets, a bounded number per device."""
+"""Quarantine of messages that cannot be right: shortened, without secrets, a bounded number per device.
+
+A device that repeats one adds no row: the row that is there counts how often it came.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
+from django.db.models import F, QuerySet
 
 from tasks_app.ingest.attributes import UNSTORABLE
 from tasks_app.models import FixSource, QuarantinedFix
@@ -34,7 +39,10 @@ class QuarantineEntry:
 def quarantine_entries(
     entries: Sequence[QuarantineEntry], *, source: FixSource, device_pk: int | None, received_at: datetime
 ) -> None:
-    """Save the first MAX_PER_CALL of these; of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS stay."""
+    """Save the first MAX_PER_CALL of these, or count them on rows like them.
+
+    Of one device (or of all unknown ones) the newest QUARANTINE_MAX_ROWS rows stay.
+    """
     count_rejected(source, [entry.code for entry in entries])
     rows = [_row(entry, source, device_pk, received_at) for entry in entries[:MAX_PER_CALL]]
     if rows:
@@ -63,11 +71,34 @@ def _row(entry: QuarantineEntry, source: FixSource, device_pk: int | None, recei
     )
 
 
+def _identity(row: QuarantinedFix) -> tuple[str, ...]:
+    return row.unique_id, row.source, row.code, row.detail, row.body
+
+
 def _save(rows: list[QuarantinedFix], device_pk: int | None) -> None:
-    QuarantinedFix.objects.bulk_create(rows)
     same = (
         QuarantinedFix.objects.filter(device_id=device_pk) if device_pk else QuarantinedFix.objects.filter(device=None)
     )
+    alike: defaultdict[tuple[str, ...], list[QuarantinedFix]] = defaultdict(list)
+    for row in rows:
+        alike[_identity(row)].append(row)
+    for kept in same.filter(body__in={row.body for row in rows}).order_by("-id"):
+        # Where two processes kept it at once, the newer row counts on.
+        if repeated := alike.pop(_identity(kept), None):
+            same.filter(pk=kept.pk).update(count=F("count") + len(repeated), last_received_at=repeated[0].received_at)
+    if alike:
+        QuarantinedFix.objects.bulk_create([_first_of(some) for some in alike.values()])
+        _drop_oldest(same)
+
+
+def _first_of(alike: list[QuarantinedFix]) -> QuarantinedFix:
+    first = alike[0]
+    if len(alike) > 1:
+        first.count, first.last_received_at = len(alike), first.received_at
+    return first
+
+
+def _drop_oldest(same: QuerySet[QuarantinedFix]) -> None:
     kept = settings.QUARANTINE_MAX_ROWS
     oldest_over = same.order_by("-id").values_list("id", flat=True)[kept : kept + 1].first()
     if oldest_over is not None:

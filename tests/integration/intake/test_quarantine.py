@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -17,9 +17,9 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
-def keep(*bodies, device=None, **fields) -> None:
-    entries = [QuarantineEntry("invalid_latitude", "too far north", body, **fields) for body in bodies]
-    quarantine_entries(entries, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=NOON)
+def keep(*bodies, device=None, received_at=NOON, code="invalid_latitude", **fields) -> None:
+    entries = [QuarantineEntry(code, "too far north", body, **fields) for body in bodies]
+    quarantine_entries(entries, source=FixSource.OSMAND, device_pk=device and device.pk, received_at=received_at)
 
 
 def bodies(**which) -> list[str]:
@@ -42,6 +42,31 @@ def test_of_each_device_the_newest_are_kept(make_device, settings):
 def test_of_one_request_a_hundred_are_kept(device):
     keep(*map(str, range(500)), device=device)
     assert QuarantinedFix.objects.count() == 100
+
+
+def test_what_is_repeated_adds_no_row(make_device, settings):
+    settings.QUARANTINE_MAX_ROWS = 3
+    one, other = make_device(), make_device()
+    keep("same", "same", "once", device=one, received_at=NOON)
+    for minutes in (1, 2):
+        keep("same", "more", device=one, received_at=NOON + timedelta(minutes=minutes))
+    keep("same", device=other)
+    keep("same", device=one, code="invalid_longitude")
+    columns = ("body", "code", "count", "received_at", "last_received_at")
+    assert list(QuarantinedFix.objects.filter(device=one).order_by("id").values_list(*columns)) == [
+        ("once", "invalid_latitude", 1, NOON, None),
+        ("more", "invalid_latitude", 2, NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)),
+        ("same", "invalid_longitude", 1, NOON, None),
+    ]
+    assert QuarantinedFix.objects.get(device=other).count == 1
+    keep("more", "once", device=one)
+    assert list(QuarantinedFix.objects.filter(device=one).order_by("id").values_list("count", flat=True)) == [2, 3, 1]
+
+
+def test_unknown_senders_of_the_same_are_told_apart():
+    for unique_id in ("one", "two", "one"):
+        keep("same", unique_id=unique_id)
+    assert list(QuarantinedFix.objects.order_by("id").values_list("unique_id", "count")) == [("one", 2), ("two", 1)]
 
 
 def test_a_large_body_is_shortened(device):
@@ -79,11 +104,13 @@ def test_it_goes_with_its_device(device):
 
 
 def test_staff_read_it_and_change_nothing(staff, device):
-    keep("<script>alert(1)</script>", device=device, unique_id="van-1")
+    body = "<script>alert(1)</script>"
+    keep(*[body] * 43, device=device, unique_id="van-1")
     client = Client()
     client.force_login(staff)
     listed = client.get(reverse("admin:tasks_app_quarantinedfix_changelist") + "?source__exact=osmand&q=van-1")
     assert "invalid_latitude" in listed.content.decode()
+    assert "43 (" in listed.content.decode()
     address = reverse("admin:tasks_app_quarantinedfix_change", args=[QuarantinedFix.objects.get().pk])
     page = client.get(address).content.decode()
     assert "&lt;script&gt;" in page

@@ -47,8 +47,8 @@ def test_a_tracker_goes_on_behind_a_record_that_cannot_be_read(make_device):
             "login", "wrong_length", "wrong_length", "position",
         ]  # fmt: skip
     assert buffer_size() == 5
-    kept = QuarantinedFix.objects.first()
-    assert (kept.device, kept.source, kept.code) == (device, FixSource.GATEWAY, "wrong_length")
+    kept = QuarantinedFix.objects.get()
+    assert (kept.device, kept.source, kept.code, kept.count) == (device, FixSource.GATEWAY, "wrong_length", 2)
     assert kept.body == packet(first, lying, second).hex()
 
 
