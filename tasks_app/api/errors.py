@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -32,6 +32,7 @@ from tasks_app.engine import (
     TaskNotPermitted,
     UnknownTask,
 )
+from tasks_app.engine.database import sqlstate
 from tasks_app.exceptions import (
     BufferFull,
     JobAlreadyFinished,
@@ -52,13 +53,11 @@ logger = logging.getLogger(__name__)
 
 JSON_PATHS = ("/api/", "/ingest/", "/health", "/metrics")
 RETRY_AFTER_SECONDS = 5
-REDIS_DOWN = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-)
+# What Redis refuses passes by itself or is an operator's business: full, its disk or replicas gone, no master, no rights.
+REDIS_DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 DATABASE_DOWN = (OperationalError, InterfaceError)
+# PostgreSQL's code of a write in a read-only transaction: it has become a standby, or an operator made it read-only.
+_READ_ONLY = "25006"
 ENGINE_STATUS: dict[type[EngineError], int] = {
     TaskNotPermitted: status.HTTP_403_FORBIDDEN,
     UnknownTask: status.HTTP_404_NOT_FOUND,
@@ -170,7 +169,7 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return Problem(status.HTTP_413_REQUEST_ENTITY_TOO_LARGE, "body_too_large", _("The body is too large."))
         case SuspiciousOperation() | UnreadablePostError():
             return Problem(status.HTTP_400_BAD_REQUEST, "bad_request", _("The request cannot be read."))
-    if isinstance(error, DATABASE_DOWN):
+    if isinstance(error, DATABASE_DOWN) or (isinstance(error, InternalError) and sqlstate(error) == _READ_ONLY):
         return _unavailable("database_unavailable", _("The database does not answer; try again later."))
     if isinstance(error, REDIS_DOWN):
         return _unavailable("redis_unavailable", _("Redis does not answer; try again later."))

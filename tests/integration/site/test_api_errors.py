@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client, override_settings
 from drf_spectacular.generators import SchemaGenerator
+from redis._parsers.base import BaseParser
 from rest_framework.test import APIClient
 
+from tasks_app.api.errors import problem_of
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
 
@@ -219,3 +221,31 @@ def test_health_says_what_is_down(database_down):
     assert (response.json()["database"], response.json()["redis"]) == (False, True)
     assert APIClient().get("/health/live").status_code == 200
     assert APIClient().get("/health/ready").status_code == 503
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "NOREPLICAS Not enough good replicas to write.",
+        "MISCONF Valkey is configured to save RDB snapshots, but it's currently unable to persist to disk.",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "CLUSTERDOWN The cluster is down",
+        "NOPERM User tracker has no permissions to access one of the keys",
+        "BUSY Redis is busy running a script.",
+        "OOM command not allowed when used memory > 'maxmemory'.",
+    ],
+)
+def test_what_redis_refuses_is_to_be_sent_again(refusal):
+    problem = problem_of(BaseParser.parse_error(refusal))
+    assert problem is not None
+    assert (problem.status_code, problem.code) == (503, "redis_unavailable")
+    assert problem.headers["Retry-After"]
+
+
+def test_a_database_that_may_only_be_read_is_to_be_asked_again_later(staff_api):
+    before = transaction.savepoint()
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+    response = staff_api.post("/api/fleets", {"name": "South"}, format="json")
+    transaction.savepoint_rollback(before)
+    assert_problem(response, 503, "database_unavailable")
