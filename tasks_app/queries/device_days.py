@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db.models import Sum
 
-from tasks_app.geo.days import DayPart, day_range, is_whole_day
+from tasks_app.geo.days import DayPart, day_range, day_start, is_whole_day
 from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
 from tasks_app.queries.drives import datetime_of, read_drive
@@ -29,12 +30,12 @@ _FIELDS = (
     "event_counts",
 )
 _FIGURES = slice(2, 2 + len(FIGURE_NAMES))
+# By the edges of the days: PostgreSQL takes the name of a zone like CET for that of its winter time.
 _EVENTS = """
-    SELECT e.device_id, (e.occurred_at AT TIME ZONE f.time_zone)::date, e.kind, count(*)
-    FROM tasks_app_event e
-    JOIN tasks_app_device d ON d.id = e.device_id JOIN tasks_app_fleet f ON f.id = d.fleet_id
-    WHERE e.device_id = ANY(%s) AND e.occurred_at >= %s AND e.occurred_at < %s
-    GROUP BY 1, 2, 3
+    SELECT device_id, width_bucket(occurred_at, %s::timestamptz[]) - 1, kind, count(*)
+    FROM tasks_app_event
+    WHERE device_id = ANY(%s) AND occurred_at >= %s AND occurred_at < %s
+    GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """
 
 
@@ -130,11 +131,18 @@ def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple
 
 def _event_counts(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], dict[str, int]]:
     """Events by (device, local day of its fleet) and kind."""
-    around = timedelta(days=1)
-    with reading_connection().cursor() as cursor:
-        cursor.execute(_EVENTS, [[device.pk for device in devices], days[0][1] - around, days[-1][2] + around])
-        rows = sorted(cursor.fetchall())
-    return {key: {row[2]: row[3] for row in group} for key, group in groupby(rows, key=lambda row: (row[0], row[1]))}
+    by_zone: defaultdict[ZoneInfo, list[int]] = defaultdict(list)
+    for device in devices:
+        by_zone[device.fleet.zone].append(device.pk)
+    found: dict[tuple[int, date], dict[str, int]] = {}
+    for zone, device_ids in by_zone.items():
+        edges = [*(day_start(day, zone) for day, _start, _end in days), day_range(days[-1][0], zone)[1]]
+        with reading_connection().cursor() as cursor:
+            cursor.execute(_EVENTS, [edges[:-1], device_ids, edges[0], edges[-1]])
+            rows = cursor.fetchall()
+        groups = groupby(rows, key=lambda row: (row[0], days[row[1]][0]))
+        found |= {key: {row[2]: row[3] for row in group} for key, group in groups}
+    return found
 
 
 def _of_day(row: tuple[Any, ...] | None, counted: dict[str, int] | None) -> DayTotals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from datetime import timezone as fixed_zone
 from typing import Any
 
 from django.db.models import Count
@@ -74,8 +75,15 @@ def jobs_chart(now: datetime) -> Chart:
 def alerts_chart(now: datetime) -> Chart:
     """Draw the events of today that call for attention, by the hour, in the reader's zone."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    # By the offset: PostgreSQL takes the name of a zone like CET for that of its winter time.
+    offset = fixed_zone(midnight.utcoffset() or timedelta())
     alerts = Event.objects.filter(occurred_at__gte=midnight, occurred_at__lte=now).exclude(kind__in=QUIET_KINDS)
-    rows = alerts.annotate(hour=TruncHour("occurred_at")).values("hour").annotate(count=Count("pk")).order_by()
+    rows = (
+        alerts.annotate(hour=TruncHour("occurred_at", tzinfo=offset))
+        .values("hour")
+        .annotate(count=Count("pk"))
+        .order_by()
+    )
     counts = [0] * 24
     for row in rows:
         counts[timezone.localtime(row["hour"]).hour] += row["count"]

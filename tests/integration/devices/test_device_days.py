@@ -253,6 +253,19 @@ def test_an_event_without_a_fix_counts_in_its_day(device):
     assert [each.events.get("device_offline", 0) for each in found] == [0, 0, 0, 1, 0]
 
 
+@pytest.mark.parametrize("zone", ["CET", "Europe/Berlin", "Asia/Kathmandu"])
+def test_an_event_counts_in_its_day_by_the_zone_and_not_by_a_namesake_of_the_database(device, fleet, zone):
+    """To PostgreSQL CET is an hour ahead of UTC in summer, too: what happened just after midnight was of the day before."""
+    fleet.time_zone = zone
+    fleet.save()
+    days = [date(2026, 7, 1), date(2026, 7, 2), date(2026, 7, 3)]
+    parts = [(day, *day_range(day, fleet.zone)) for day in days]
+    for at in (parts[1][1], parts[1][2] - MINUTE, parts[1][2]):
+        Event.objects.create(device=device, kind="device_offline", occurred_at=at)
+    ((_device, found),) = day_totals([Device.objects.get(pk=device.pk)], parts, now=NOW + 365 * 24 * HOUR)
+    assert [each.events.get("device_offline", 0) for each in found] == [0, 2, 1]
+
+
 def test_the_odometer_of_a_moment_in_the_past_is_the_newest_one_less_the_way_since(device):
     some_days(device)
     refreshed_days(device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
+from tasks_app.admin.overview.charts import alerts_chart
 from tasks_app.engine.connection import client as redis_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.streams import JobQueue
@@ -122,6 +123,14 @@ def test_charts_say_in_words_what_they_draw(page, all_at_work, device, run_jobs)
     assert "Alerts of today by the hour, 1 in all." in text
     assert "Last hour: 1 jobs ended, 0 failed." in text
     assert "Positions stored per minute in the last hour" in text
+
+
+def test_alerts_of_today_are_drawn_at_the_hour_of_the_readers_clock(device):
+    """To PostgreSQL CET is the winter time all year."""
+    at = datetime(2026, 7, 1, 8, 30, tzinfo=UTC)
+    Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=at)
+    with timezone.override("CET"):
+        assert "10:00: 1" in alerts_chart(at + timedelta(hours=1))["svg"]
 
 
 @pytest.mark.parametrize(
