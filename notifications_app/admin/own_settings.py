@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from typing import Any
 
 from django import forms
@@ -16,6 +15,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from notifications_app.forms import READING_FIELDS, ZONES_LIST, own_preference
 from notifications_app.models import NotificationPreference
+from tasks_app.utils.time_zones import zone_names
 
 
 class OwnSettingsForm(forms.ModelForm):
@@ -48,6 +48,6 @@ def _context(request: HttpRequest, form: OwnSettingsForm) -> dict[str, Any]:
         "title": _("Language, time zone and units"),
         "form": form,
         "zones_list": ZONES_LIST,
-        "zones": sorted(zoneinfo.available_timezones()),
+        "zones": zone_names(),
         "server_zone": settings.TIME_ZONE,
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
-
 from django import forms
 from django.conf import settings
 from django.contrib import messages
@@ -15,6 +13,7 @@ from django.utils.translation import override
 
 from notifications_app.forms import READING_FIELDS, ZONES_LIST, own_preference
 from notifications_app.models import NotificationPreference
+from tasks_app.utils.time_zones import zone_names
 
 _TIMES = ("quiet_from", "quiet_to", "digest_daily_at", "daily_summary_at")
 
@@ -45,7 +44,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         "title": _("Preferences"),
         "form": form,
         "zones_list": ZONES_LIST,
-        "zones": sorted(zoneinfo.available_timezones()),
+        "zones": zone_names(),
         "server_zone": settings.TIME_ZONE,
     }
     return render(request, "notifications_app/pages/preferences.html", context)

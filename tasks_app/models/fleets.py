@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.retention import DAYS_VALIDATORS
 from tasks_app.utils.networks import validate_networks
+from tasks_app.utils.time_zones import is_zone_name
 
 
 def validate_time_zone(value: str) -> None:
     """Raise ValidationError unless `value` names a zone of the tz database."""
-    if value not in zoneinfo.available_timezones():
+    if not is_zone_name(value):
         raise ValidationError(_("%(value)s is not a known time zone."), params={"value": value})
 
 

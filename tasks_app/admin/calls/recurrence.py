@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from datetime import datetime
-from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +18,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from tasks_app.admin.calls.cron_words import cron_words
 from tasks_app.services.schedules import InvalidSchedule, schedule_zone
+from tasks_app.utils.time_zones import zone_names
 
 TYPES = {
     Schedule.CRON: gettext_lazy("By a cron expression"),
@@ -38,13 +37,9 @@ _MINUTES_MAX = 32_767
 _REPEATS_MAX = 2**31 - 1
 
 
-@cache
-def zone_names() -> tuple[str, ...]:
+def suggested_zones() -> tuple[str, ...]:
     """Return the zones to choose from: those named after places, and UTC."""
-    return (
-        "UTC",
-        *sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/")),
-    )
+    return ("UTC", *(name for name in zone_names() if "/" in name and not name.startswith("Etc/")))
 
 
 class ZoneWidget(UnfoldAdminTextInputWidget):
@@ -52,7 +47,7 @@ class ZoneWidget(UnfoldAdminTextInputWidget):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         text = super().render(name, value, {**(attrs or {}), "list": "zones"}, renderer)
-        return render_to_string("tasks_app/admin/parts/zone.html", {"input": text, "zones": zone_names()})
+        return render_to_string("tasks_app/admin/parts/zone.html", {"input": text, "zones": suggested_zones()})
 
 
 class RecurrenceForm(forms.Form):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from tasks_app.engine import Task, get_task
 from tasks_app.engine.recurrence import CRON, ONCE, InvalidRecurrence, Recurrence, next_run
 from tasks_app.services.arguments import resolve_times
 from tasks_app.services.schedules.arguments import InvalidSchedule, parse_args, parse_kwargs
+from tasks_app.utils.time_zones import is_zone_name
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -53,10 +54,9 @@ def resolve_call(schedule: Schedule, due: datetime, time_zone: str) -> Scheduled
 
 def schedule_zone(time_zone: str) -> ZoneInfo:
     """The time zone of that name, the server's for an empty one. Raises InvalidSchedule."""
-    try:
-        return ZoneInfo(time_zone or settings.TIME_ZONE)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidSchedule(_("%(name)s is not a known time zone.") % {"name": time_zone}) from error
+    if time_zone and not is_zone_name(time_zone):
+        raise InvalidSchedule(_("%(name)s is not a known time zone.") % {"name": time_zone})
+    return ZoneInfo(time_zone or settings.TIME_ZONE)
 
 
 def recurrence_of(schedule: Schedule, due: datetime, anchor: datetime | None, zone: ZoneInfo) -> Recurrence:

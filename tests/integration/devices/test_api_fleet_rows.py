@@ -185,6 +185,7 @@ BAD_BODIES = {
     ("geofences", "NUL in area"): {"name": "X", "area": {**CIRCLE, "note": "\x00"}},
     ("geofences", "name too long"): {"name": "x" * 101, "area": CIRCLE},
     ("fleets", "unknown zone"): {"name": "X", "time_zone": "Mars/Base"},
+    ("fleets", "the zone of a machine"): {"name": "X", "time_zone": "localtime"},
     ("fleets", "same name"): {"name": "Depot North"},
 }
 

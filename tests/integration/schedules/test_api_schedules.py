@@ -74,6 +74,8 @@ BAD_SCHEDULES = [
     ({"next_run": "tomorrow"}, "next_run"),
     ({"time_zone": "Mars/Olympus"}, "time_zone"),
     ({"time_zone": "../../etc/passwd"}, "time_zone"),
+    ({"time_zone": "Factory"}, "time_zone"),
+    ({"time_zone": "posix/UTC"}, "time_zone"),
     ({"name": "x" * 101}, "name"),
     ({"colour": "red"}, "colour"),
 ]
