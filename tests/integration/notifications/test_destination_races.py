@@ -9,9 +9,11 @@ from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from notifications_app.models import Destination, Notification
-from notifications_app.services.destinations import send_test
+from notifications_app.messages.unsubscribe_links import Subscription
+from notifications_app.models import Destination, Notification, Rule
+from notifications_app.services.destinations import is_unsubscribed, send_test, subscribe_again, unsubscribe
 from tasks_app.services.rows import RowGone
+from tests.support.threads import in_threads
 
 
 def at_once(user, path: str, body: dict) -> list[int]:
@@ -48,3 +50,19 @@ def test_a_destination_deleted_meanwhile_is_not_tested(operator):
     Destination.objects.all().delete()
     with pytest.raises(RowGone):
         send_test(user=operator, kind="webhook", destination=gone, now=timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_link_followed_by_many_at_once_is_no_error(operator, fleet):
+    """Mail programs post by themselves while the person reads the page and changes their mind."""
+    rule = Rule.objects.create(fleet=fleet, name="Night", event_kinds=["alarm"], channels=["email"])
+    subscription = Subscription(operator.pk, rule.pk, "alarm")
+
+    def to_and_fro() -> None:
+        for _ in range(15):
+            unsubscribe(subscription)
+            subscribe_again(subscription)
+
+    in_threads(*[to_and_fro] * 4)
+    unsubscribe(subscription)
+    assert is_unsubscribed(subscription)
