@@ -39,7 +39,7 @@ def quiet_until(person: Person, at: datetime) -> datetime | None:
     local = at.astimezone(person.zone)
     clock = local.time().replace(tzinfo=None)
     is_quiet = begin <= clock < end if begin < end else clock >= begin or clock < end
-    return _next(end, local, folds=(0, 1)) if is_quiet else None
+    return _not_skipped(_next(end, local, folds=(0, 1))) if is_quiet else None
 
 
 def digest_due(digest: Digest, person: Person, at: datetime) -> datetime:
@@ -68,6 +68,20 @@ def _next(clock: time, local: datetime, *, folds: tuple[int, ...] = (0,)) -> dat
     days = (local.date(), local.date() + timedelta(days=1))
     shown = (_shown(clock, local.tzinfo, day, fold) for day in days for fold in folds)
     return next(one for one in shown if one.astimezone(UTC) > now)
+
+
+def _not_skipped(at: datetime) -> datetime:
+    """`at`, or the moment at which the clocks skipped it: by then they show a later time, and what ends at `at` is over."""
+    skipped = (at.utcoffset() or timedelta()) - (at.replace(fold=1).utcoffset() or timedelta())
+    if skipped >= timedelta():
+        return at
+    # Between both readings of a skipped time lies the change, on a whole minute.
+    before, after = at.replace(fold=1).astimezone(UTC), at.astimezone(UTC)
+    while after - before > timedelta(minutes=1):
+        middle = before + (after - before) // 2
+        is_later = middle.astimezone(at.tzinfo).utcoffset() == at.replace(fold=1).utcoffset()
+        before, after = (before, middle) if is_later else (middle, after)
+    return after.replace(second=0, microsecond=0).astimezone(at.tzinfo)
 
 
 def _shown(clock: time, zone: tzinfo | None, day: date, fold: int = 0) -> datetime:

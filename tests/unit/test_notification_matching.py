@@ -343,6 +343,24 @@ def test_quiet_hours_across_the_change_of_clocks_end_when_the_wall_says_so():
 
 
 @pytest.mark.parametrize(
+    ("zone", "end", "change_utc"),
+    [
+        ("Europe/Berlin", "02:30", (2027, 3, 28, 1)),
+        ("Europe/Berlin", "02:00", (2027, 3, 28, 1)),
+        ("Australia/Lord_Howe", "02:15", (2026, 10, 3, 15, 30)),
+        ("Africa/Cairo", "00:30", (2026, 4, 23, 22)),
+    ],
+)
+def test_quiet_hours_that_end_in_an_hour_that_is_skipped_end_with_the_change_of_clocks(zone, end, change_utc):
+    """After it the clocks show a later time, at which nothing is held back any more."""
+    person = Person(ANA, ZoneInfo(zone), time(22), time.fromisoformat(end))
+    change = datetime(*change_utc, tzinfo=UTC)
+    for before in (timedelta(minutes=1), timedelta(minutes=50)):
+        assert quiet_until(person, change - before).astimezone(UTC) == change
+    assert quiet_until(person, change) is None
+
+
+@pytest.mark.parametrize(
     ("timestamp", "expected"),
     [
         (at("06:59"), None),
