@@ -11,6 +11,20 @@ from django.core.exceptions import ImproperlyConfigured
 _MEANT = {int: "a whole number", float: "a number", bool: "1 or 0"}
 _BOOLEANS = {*environ.Env.BOOLEAN_TRUE_STRINGS, "0", "false", "off", "no", "n", ""}
 
+# The most that a number may be, by the end of its variable's name; beyond it none of them can be meant, and dates and
+# durations would overflow long after the start.
+_DAYS = 36_500
+_MOST = {
+    "WORKERS": 256,  # of a queue on one host, as for manage.py qcluster --workers
+    "_DAYS": _DAYS,
+    "_HOURS": _DAYS * 24,
+    "_MINUTES": _DAYS * 24 * 60,
+    "_SECONDS": _DAYS * 24 * 3600,
+    "_PERCENT": 100,
+    "_PORT": 65_535,
+    "": 10**15,
+}
+
 # Where an empty text is not the default.
 _MAY_BE_EMPTY = {"BUSINESS_HOURS"}
 
@@ -23,11 +37,22 @@ def _number(text: str) -> float:
     return value
 
 
+def _most(variable: str) -> int:
+    return next(most for end, most in _MOST.items() if variable.endswith(end))
+
+
 class Environment(environ.Env):
     """An empty variable has its default, as one that is not set.
 
-    Raises ImproperlyConfigured for a value that is none of its kind; no number of the settings is below 0.
+    Raises ImproperlyConfigured for a value that is none of its kind; no number of the settings is below 0 or beyond all use.
     """
+
+    def count(self, var: str, default: int) -> int:
+        """Return a whole number of at least 1: of what nothing would work without."""
+        value = self.int(var, default=default)
+        if value < 1:
+            raise ImproperlyConfigured(f"{var} must be at least 1.")
+        return int(value)
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
@@ -49,4 +74,6 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} cannot be read: {error}") from error
         if cast in (int, float) and given is not None and value < 0:
             raise ImproperlyConfigured(f"{var} must not be below 0.")
+        if cast in (int, float) and given is not None and value > (most := _most(var)):
+            raise ImproperlyConfigured(f"{var} must not be above {most}.")
         return value

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
-
 DEFAULT_DAYS = {
     "positions": 30,
     "archives": 3650,
@@ -27,12 +25,5 @@ def retention_days(env: Any) -> dict[str, int]:
     """Kind -> days, from a variable RETENTION_..._DAYS each; that of reports is called REPORT_KEEP_DAYS."""
     variables = {kind: (f"RETENTION_{kind.upper()}_DAYS", days) for kind, days in DEFAULT_DAYS.items()}
     variables["reports"] = ("REPORT_KEEP_DAYS", 30)
-    return {kind: _days(env, *variable) for kind, variable in variables.items()}
-
-
-def _days(env: Any, name: str, default: int) -> int:
-    """Return a variable. 0 would not be "for ever": all would go at the next clean-up."""
-    days: int = env.int(name, default=default)
-    if days < 1:
-        raise ImproperlyConfigured(f"{name} must be at least 1.")
-    return days
+    # 0 would not be "for ever": all would go at the next clean-up.
+    return {kind: env.count(*variable) for kind, variable in variables.items()}

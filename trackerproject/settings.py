@@ -151,7 +151,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The cache shares the server with the queues under its own prefix; nothing calls cache.clear(): it flushes the server.
 CACHE_KEY_PREFIX = env.str("CACHE_KEY_PREFIX", default="tracker-cache")
 CACHES = caches(REDIS_URL, CACHE_KEY_PREFIX)
-SESSION_COOKIE_AGE = env.int("SESSION_COOKIE_AGE_SECONDS", default=14 * 24 * 3600)
+SESSION_COOKIE_AGE = env.count("SESSION_COOKIE_AGE_SECONDS", default=14 * 24 * 3600)
 
 # --- Task engine ------------------------------------------------------------------------------------------------------
 
@@ -177,20 +177,20 @@ TASK_ENGINE = {
     # Where the engine hands finished jobs over, asks for stored ones and lets due schedules run: it knows no model.
     "JOB_STORE": "tasks_app.services.jobs.store",
     "SCHEDULES": "tasks_app.services.schedules.actions",
-    "MAX_PAYLOAD_BYTES": env.int("MAX_JOB_PAYLOAD_BYTES", default=4 * 1024 * 1024),
+    "MAX_PAYLOAD_BYTES": env.count("MAX_JOB_PAYLOAD_BYTES", default=4 * 1024 * 1024),
     "MAX_RESULT_BYTES": env.int("MAX_JOB_RESULT_BYTES", default=256 * 1024),
-    "MAX_QUEUE_DEPTH": env.int("MAX_QUEUE_DEPTH", default=2_000_000),
+    "MAX_QUEUE_DEPTH": env.count("MAX_QUEUE_DEPTH", default=2_000_000),
     "GRACE_SECONDS": env.int("SHUTDOWN_GRACE_SECONDS", default=25),
 }
 TASKS = declared_tasks(QUEUES, env)  # of apps that use django.tasks: docs/django-tasks.md
 
 # --- Positions and their intake ---------------------------------------------------------------------------------------
 
-MAX_BATCH_FIXES = env.int("MAX_BATCH_FIXES", default=5000)
-MAX_BATCH_BYTES = env.int("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
+MAX_BATCH_FIXES = env.count("MAX_BATCH_FIXES", default=5000)
+MAX_BATCH_BYTES = env.count("MAX_BATCH_BYTES", default=2 * 1024 * 1024)
 # The largest file of positions that may be uploaded for an import.
-MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
-OFFLINE_AFTER_MINUTES = env.int("OFFLINE_AFTER_MINUTES", default=15)
+MAX_UPLOAD_BYTES = env.count("MAX_UPLOAD_BYTES", default=256 * 1024 * 1024)
+OFFLINE_AFTER_MINUTES = env.count("OFFLINE_AFTER_MINUTES", default=15)
 # The number of rejected fixes that are kept per device, with the reason.
 FILTERED_FIXES_KEPT = env.int("FILTERED_FIXES_KEPT", default=100)
 QUARANTINE_MAX_ROWS = env.int("QUARANTINE_MAX_ROWS", default=1000)
@@ -204,7 +204,7 @@ INGEST_REGISTER_MAX_DEVICES = env.int("INGEST_REGISTER_MAX_DEVICES", default=100
 INGEST_REGISTER_PER_HOUR = env.int("INGEST_REGISTER_PER_HOUR", default=200)
 INGEST_REGISTER_PER_ADDRESS_PER_HOUR = env.int("INGEST_REGISTER_PER_ADDRESS_PER_HOUR", default=20)
 INGEST_OSMAND_SPEED_UNIT = env.str("INGEST_OSMAND_SPEED_UNIT", default="knots")
-INGEST_DEVICE_PER_MINUTE = env.int("INGEST_DEVICE_PER_MINUTE", default=6000)
+INGEST_DEVICE_PER_MINUTE = env.count("INGEST_DEVICE_PER_MINUTE", default=6000)
 INGEST_REFUSALS_PER_MINUTE = env.int("INGEST_REFUSALS_PER_MINUTE", default=300)
 TRACCAR_FORWARD_TOKEN = env.str("TRACCAR_FORWARD_TOKEN", default="")
 GATEWAY = gateway_settings(env)  # that trackers connect to
@@ -232,7 +232,7 @@ ARCHIVE_POSITIONS = env.bool("ARCHIVE_POSITIONS", default=False)
 DUPLICATE_POSITION_METERS = env.float("DUPLICATE_POSITION_METERS", default=1.0)
 DUPLICATE_POSITION_SECONDS = env.float("DUPLICATE_POSITION_SECONDS", default=1.0)
 # A clean-up stops after this time and continues at its next run. Below the time limit of its queue.
-CLEANUP_MAX_SECONDS = env.int("CLEANUP_MAX_SECONDS", default=3000)
+CLEANUP_MAX_SECONDS = env.count("CLEANUP_MAX_SECONDS", default=3000)
 # In TIME_ZONE, Monday to Friday. The database is not optimized during these hours unless forced. Empty: no such hours.
 BUSINESS_HOURS = env.str("BUSINESS_HOURS", default="07:00-19:00")
 # The size allowed for the database (0: unlimited); administrators are notified so many days before.
@@ -241,7 +241,7 @@ STORAGE_ALERT_DAYS = env.int("STORAGE_ALERT_DAYS", default=30)
 
 # --- Reports ----------------------------------------------------------------------------------------------------------
 
-MAX_REPORT_DAYS = env.int("MAX_REPORT_DAYS", default=366)
+MAX_REPORT_DAYS = env.count("MAX_REPORT_DAYS", default=366)
 # A report younger than this answers an equal request, even if data arrived since.
 REPORT_REUSE_SECONDS = env.int("REPORT_REUSE_SECONDS", default=60)
 # A report of more rows than this is written to a file by a job, not during the request for the download.
@@ -251,14 +251,14 @@ REPORT_NOTICE_AFTER_SECONDS = env.int("REPORT_NOTICE_AFTER_SECONDS", default=120
 # Of the runs of a report schedule that were missed, the latest is made up for if it is not older than this.
 REPORT_CATCH_UP_DAYS = env.int("REPORT_CATCH_UP_DAYS", default=7)
 # The number of failures in a row after which a report schedule is switched off.
-REPORT_SCHEDULE_MAX_FAILURES = env.int("REPORT_SCHEDULE_MAX_FAILURES", default=5)
+REPORT_SCHEDULE_MAX_FAILURES = env.count("REPORT_SCHEDULE_MAX_FAILURES", default=5)
 # The files of a scheduled report are sent as links if they are larger than this.
 REPORT_MAX_ATTACHMENT_BYTES = env.int("REPORT_MAX_ATTACHMENT_BYTES", default=10 * 1024 * 1024)
 
 # --- Live (WebSocket) -------------------------------------------------------------------------------------------------
 
 CHANNEL_LAYERS = channel_layers(REDIS_URL, f"{Q_CLUSTER['name']}:live:")
-LIVE_MAX_CONNECTIONS_PER_USER = env.int("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
+LIVE_MAX_CONNECTIONS_PER_USER = env.count("LIVE_MAX_CONNECTIONS_PER_USER", default=20)
 LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
 # Connections of users who logged out or lost a fleet end at once, or after this time if the change was not announced.
 LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=1.0)
@@ -275,15 +275,15 @@ AUTHENTICATION_BACKENDS = [
 # Limits of log-ins are ours (docs/adr/0007): axes keeps the records, and two of its settings are read by both.
 AXES_HANDLER = "tasks_app.web.login_records.LoginRecords"
 AXES_LOCK_OUT_AT_FAILURE = False
-AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURE_LIMIT", default=10)
-AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_LOCKOUT_MINUTES", default=15))
+AXES_FAILURE_LIMIT = env.count("LOGIN_FAILURE_LIMIT", default=10)
+AXES_COOLOFF_TIME = timedelta(minutes=env.count("LOGIN_LOCKOUT_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 # Failures of unknown devices: on one account from everywhere, and of one address on all accounts.
-LOGIN_ACCOUNT_FAILURE_LIMIT = env.int("LOGIN_ACCOUNT_FAILURE_LIMIT", default=30)
-LOGIN_ADDRESS_FAILURE_LIMIT = env.int("LOGIN_ADDRESS_FAILURE_LIMIT", default=20)
+LOGIN_ACCOUNT_FAILURE_LIMIT = env.count("LOGIN_ACCOUNT_FAILURE_LIMIT", default=30)
+LOGIN_ADDRESS_FAILURE_LIMIT = env.count("LOGIN_ADDRESS_FAILURE_LIMIT", default=20)
 # A device, or address, that logged in to an account is known there for so long.
-LOGIN_DEVICE_DAYS = env.int("LOGIN_DEVICE_DAYS", default=180)
+LOGIN_DEVICE_DAYS = env.count("LOGIN_DEVICE_DAYS", default=180)
 STAFF_TWO_FACTOR = env.bool("STAFF_TWO_FACTOR", default=False)  # Staff have to set up a second factor (docs/adr/0016).
 OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # Our limits of log-ins cover codes.
 AUTH_PASSWORD_VALIDATORS = [
@@ -323,26 +323,26 @@ HEALTH_MAX_JOB_AGE_SECONDS = env.float("HEALTH_MAX_JOB_AGE_SECONDS", default=180
 # True opens /metrics to everyone: for a network that only the scraper reaches.
 METRICS_PUBLIC = env.bool("METRICS_PUBLIC", default=False)
 REST_KNOX = {
-    "TOKEN_TTL": timedelta(days=env.int("API_TOKEN_TTL_DAYS", default=90)),
+    "TOKEN_TTL": timedelta(days=env.count("API_TOKEN_TTL_DAYS", default=90)),
     "AUTO_REFRESH": False,
     "TOKEN_LIMIT_PER_USER": 20,
 }
 REST_FRAMEWORK = REST
 API_REQUESTS_PER_MINUTE = request_budgets(env)
 # The part of its owner's budgets that one token may use, so that a program run wild leaves something to the person.
-API_TOKEN_BUDGET_PERCENT = env.int("API_TOKEN_BUDGET_PERCENT", default=80)
+API_TOKEN_BUDGET_PERCENT = env.count("API_TOKEN_BUDGET_PERCENT", default=80)
 SPECTACULAR_SETTINGS = OPENAPI
 
 # --- E-mail -----------------------------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
-EMAIL_PORT = env.int("EMAIL_PORT", default=25)
+EMAIL_PORT = env.count("EMAIL_PORT", default=25)
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", default=False)
-EMAIL_TIMEOUT = env.int("EMAIL_TIMEOUT_SECONDS", default=10)
+EMAIL_TIMEOUT = env.count("EMAIL_TIMEOUT_SECONDS", default=10)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tracker@localhost")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 

@@ -22,6 +22,8 @@ class Given(Environment):
         ("int", "", "X must be a whole number, not ''."),
         ("int", "1.5", "X must be a whole number, not '1.5'."),
         ("int", "-1", "X must not be below 0."),
+        ("int", "9" * 30, "X must not be above 1000000000000000."),
+        ("count", "0", "X must be at least 1."),
         ("float", "soon", "X must be a number, not 'soon'."),
         ("float", "5m", "X must be a number, not '5m'."),
         ("float", "nan", "X must be a number, not 'nan'."),
@@ -36,7 +38,7 @@ class Given(Environment):
 )
 def test_a_value_of_another_kind_is_refused_with_its_name(read, value, sentence):
     with pytest.raises(ImproperlyConfigured) as caught:
-        getattr(Given(X=value), read)("X")
+        getattr(Given(X=value), read)("X", default=1) if read == "count" else getattr(Given(X=value), read)("X")
     assert str(caught.value).startswith(sentence)
     assert "secret" not in str(caught.value)
 
@@ -59,6 +61,23 @@ def test_a_value_of_another_kind_is_refused_with_its_name(read, value, sentence)
 )
 def test_what_is_meant_is_read(read, value, expected):
     assert getattr(Given(X=value), read)("X") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("REPORTS_WORKERS", 256),
+        ("WORKERS", 256),
+        ("REPORT_KEEP_DAYS", 36_500),
+        ("EMAIL_PORT", 65_535),
+        ("ALERT_PERCENT", 100),
+    ],
+)
+def test_no_number_is_beyond_all_use(name, most):
+    """The start says so, and not a date that overflows when the first report is ready."""
+    assert Given(**{name: str(most)}).int(name) == most
+    with pytest.raises(ImproperlyConfigured, match=f"{name} must not be above {most}"):
+        Given(**{name: str(most + 1)}).int(name)
 
 
 def test_a_variable_that_is_not_set_has_its_default():
