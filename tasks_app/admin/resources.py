@@ -33,6 +33,8 @@ from tasks_app.web.quantities import format_number
 
 _ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
+# 1,000 is one where the comma is decimal, and a thousand elsewhere.
+_EITHER_COMMA = re.compile(r"[-+]?[1-9]\d{0,2},\d{3}")
 
 
 class NumberCell(FloatWidget):
@@ -103,9 +105,22 @@ class GuardedResource(resources.ModelResource):
                 _("The file has %(count)s rows, and at most %(most)s are taken at once.")
                 % {"count": format_number(len(dataset)), "most": format_number(MAX_IMPORT_ROWS)}
             )
+        self._refuse_unknown_columns(dataset)
         self._rows_seen.clear()
         if "fleet" in self.fields:
             self.fields["fleet"].widget.user = self.user
+
+    def _refuse_unknown_columns(self, dataset: Any) -> None:
+        """Raise ValidationError for columns that would be left aside, with what is written in them."""
+        unknown = [name for name in dataset.headers if name and name not in self.fields]
+        if unknown:
+            raise ValidationError(
+                _("Unknown columns: %(unknown)s. There are %(known)s.")
+                % {"unknown": ", ".join(unknown)[:500], "known": ", ".join(self.fields)}
+            )
+        for number, name in enumerate(dataset.headers):
+            if not name and any(value not in (None, "") for value in dataset.get_col(number)):
+                raise ValidationError(_("Column %(number)d has no name.") % {"number": number + 1})
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for name, value in row.items():
@@ -117,6 +132,10 @@ class GuardedResource(resources.ModelResource):
                 row[name] = cell_text(value)
             elif isinstance(value, str):
                 text = unguarded(value.strip())
+                if _EITHER_COMMA.fullmatch(text):
+                    raise ValueError(
+                        _("“%(text)s” may be read in two ways; write it without a comma.") % {"text": text}
+                    )
                 row[name] = text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else text
 
     def after_init_instance(self, instance: Any, new: bool, row: Any, **kwargs: Any) -> None:

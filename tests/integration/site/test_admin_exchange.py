@@ -72,6 +72,10 @@ def test_devices_go_out_and_come_back(page, fleet, make_device):
         ({"overspeed_tolerance_kph": "1_0"}, "“1_0” is no number"),
         ({"offline_after_minutes": "1.5"}, "“1.5” is no whole number"),
         ({"offline_after_minutes": "soon"}, "“soon” is no number"),
+        # These were read as 1, and left aside.
+        ({"tank_liters": "1,000"}, "“1,000” may be read in two ways"),
+        ({"tank_litres": "60"}, "Unknown columns: tank_litres. There are"),
+        ({"": "60", "tank_liters": "60"}, "Column 5 has no name"),
     ],
 )
 def test_a_wrong_row_says_why_and_nothing_is_stored(page, fleet, changes, words):
