@@ -1,8 +1,5 @@
 """GT06, the protocol of Concox and Jimi and of many clones.
 
-    7878, u8 length, type, content, u16 serial, u16 CRC-16/X-25 of length to serial, 0D0A; length = content + 5
-    7979, u16 length, the same
-
 Answered are logins, states, positions and alarms, with the serial received; a question for the time with the time. Only some
 models repeat a position without its answer.
 Commands bear a server flag that answers repeat. Relay, battery and signal come in states only: the next fix carries them.
@@ -28,7 +25,6 @@ from django.utils.translation import gettext as _
 from tasks_app.ingest.trackers.base import (
     BadFrame,
     CommandAnswer,
-    Cut,
     Decoded,
     EncodedCommand,
     InvalidCommand,
@@ -37,9 +33,9 @@ from tasks_app.ingest.trackers.base import (
     TrackerProtocol,
     TrackerSession,
 )
-from tasks_app.ingest.trackers.checksums import crc16_x25
 from tasks_app.ingest.trackers.command_texts import Texts, answer_success, command_text, host_of
 from tasks_app.ingest.trackers.command_types import RELAY
+from tasks_app.ingest.trackers.gt06_frames import cut, frame_length, framed, has_right_checksum
 from tasks_app.ingest.trackers.messages import (
     epoch_seconds,
     fix_message,
@@ -52,9 +48,6 @@ from tasks_app.ingest.trackers.messages import (
     with_status,
 )
 
-MAX_FRAME_BYTES = 2048
-# So many starts in a row that are none: then only what follows an end counts, so that a flood of starts costs little.
-MAX_FALSE_STARTS = 32
 # A frame of the short kind has a length of one byte.
 MAX_COMMAND_LENGTH = 200
 MAX_INTERVAL_SECONDS = 18_000
@@ -74,8 +67,6 @@ _ANSWERED = _POSITIONS | _ALARM_POSITIONS | {_STATUS, _HEARTBEAT}
 # Cells behind the place: MCC, MNC, LAC and cell, of 4G with longer numbers.
 _CELL_BYTES = {0x22: 8, 0xA0: 16}
 
-_STOP = b"\r\n"
-_START = re.compile(rb"xx[\x05-\xff]|yy[\x00-\x07].", re.DOTALL)
 # Date and time, satellites, latitude and longitude in 1/1 800 000 degrees, speed, course and flags.
 _PLACE = Struct(">6BBIIBH")
 _UNITS_PER_DEGREE = 1_800_000
@@ -97,69 +88,14 @@ _ALARMS = {
 _STATE_ALARMS = {1: "vibration", 2: "powerCut", 3: "lowBattery", 4: "sos"}
 
 
-# --- Frames -----------------------------------------------------------------------------------------------------------
-
-
-def cut(data: bytes, session: TrackerSession) -> Cut:
-    """Cut frames by their length; one that does not end where it says is no frame, and the next start is looked for."""
-    frames: list[bytes] = []
-    at, skipped, false_starts = 0, 0, 0
-    while at < len(data):
-        length = _frame_length(data, at)
-        if length is None or at + length > len(data):
-            break
-        if length and data[at + length - 2 : at + length] == _STOP:
-            frames.append(data[at : at + length])
-            at, false_starts = at + length, 0
-        else:
-            false_starts += 1
-            start = _next_start(data, at + 1) if false_starts < MAX_FALSE_STARTS else _after_stop(data, at + 1)
-            skipped += start - at
-            at = start
-    return Cut(frames, at, skipped)
-
-
-def _frame_length(data: bytes, at: int) -> int | None:
-    """The length of the frame that begins here, 0 where none does, None where more bytes are needed."""
-    head = data[at : at + 4]
-    if head[:2] not in (b"xx", b"yy"):
-        return None if head in (b"x", b"y") else 0
-    if head[0] == 0x78:
-        return None if len(head) < 3 else head[2] + 5 if head[2] >= 5 else 0
-    if len(head) < 4:
-        return None
-    length = int.from_bytes(head[2:], "big")
-    return length + 6 if 5 <= length <= MAX_FRAME_BYTES - 6 else 0
-
-
-def _next_start(data: bytes, at: int) -> int:
-    if found := _START.search(data, at):
-        return found.start()
-    # The last bytes may be a start whose rest is still to come.
-    for first in range(max(at, len(data) - 3), len(data)):
-        if data[first] in b"xy" and data[first : first + 2] in (b"x", b"y", b"xx", b"yy"):
-            return first
-    return len(data)
-
-
-def _after_stop(data: bytes, at: int) -> int:
-    stop = data.find(_STOP, at)
-    return stop + len(_STOP) if stop >= 0 else len(data)
-
-
-def _framed(kind: int, content: bytes, serial: bytes) -> bytes:
-    body = bytes([len(content) + 5, kind]) + content + serial
-    return b"xx" + body + crc16_x25(body).to_bytes(2, "big") + _STOP
-
-
 # --- Decoding ---------------------------------------------------------------------------------------------------------
 
 
 def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     """A login, state, position, alarm or answer, with its acknowledgement. Raises BadFrame."""
-    if len(frame) < 10 or _frame_length(frame, 0) != len(frame):
+    if len(frame) < 10 or frame_length(frame, 0) != len(frame):
         raise BadFrame("wrong_length", f"{len(frame)} bytes are no frame of the length it states.")
-    if crc16_x25(frame[2:-4]) != int.from_bytes(frame[-4:-2], "big"):
+    if not has_right_checksum(frame, 0, len(frame)):
         raise BadFrame("wrong_checksum", "The checksum is not that of the content.")
     at = 3 if frame[0] == 0x78 else 4
     kind, content, serial = frame[at], frame[at + 1 : -6], frame[-6:-4]
@@ -169,7 +105,7 @@ def decode(frame: bytes, session: TrackerSession, now: datetime) -> Decoded:
     try:
         return _decode_content(kind, content, serial, session, now)
     except (struct_error, IndexError) as error:
-        reply = _framed(kind, b"", serial) if kind in _ANSWERED else b""
+        reply = framed(kind, b"", serial) if kind in _ANSWERED else b""
         return unreadable(_too_short(kind, error), device_id, reply=reply)
 
 
@@ -187,7 +123,7 @@ def _decode_login(content: bytes, session: TrackerSession, serial: bytes) -> Dec
         # Clones fill these bytes with something else.
         is_zone = 60 * hours + minutes <= MAX_ZONE_MINUTES and minutes < 60
         session.memory["zone_minutes"] = (60 * hours + minutes) * (-1 if zone & 0x8 else 1) if is_zone else 0
-    return Decoded("login", digits[1:], reply=_framed(_LOGIN, b"", serial))
+    return Decoded("login", digits[1:], reply=framed(_LOGIN, b"", serial))
 
 
 def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSession, now: datetime) -> Decoded:
@@ -197,13 +133,13 @@ def _decode_content(kind: int, content: bytes, serial: bytes, session: TrackerSe
     reply, answer, name = b"", None, "other"
     if kind == _STATUS:
         attributes = {**_state(content[0], content[3:4]), **_level(content[1]), "rssi": content[2]}
-        reply, name = _framed(kind, b"", serial), "heartbeat"
+        reply, name = framed(kind, b"", serial), "heartbeat"
     elif kind == _HEARTBEAT:
         attributes = {**_state(content[0]), "battery": int.from_bytes(content[1:3], "big") / 100, "rssi": content[3]}
-        reply, name = _framed(kind, b"", serial), "heartbeat"
+        reply, name = framed(kind, b"", serial), "heartbeat"
     elif kind == _TIME:
         clock = (now.year % 100, now.month, now.day, now.hour, now.minute, now.second)
-        reply = _framed(kind, bytes(clock), serial)
+        reply = framed(kind, bytes(clock), serial)
     elif kind == _INFORMATION and content[:1] == b"\x00":
         attributes = {"power": (content[1] << 8 | content[2]) / 100}
     elif kind in (_REPLY, _LONG_REPLY):
@@ -247,7 +183,7 @@ def _decode_position(kind: int, content: bytes, serial: bytes, session: TrackerS
         attributes=attributes,
         is_valid=bool(flags & 0x1000),
     )
-    reply = _framed(kind, b"", serial)
+    reply = framed(kind, b"", serial)
     if fault is not None:
         return unreadable(fault, session.device_id, reply=reply, readable=(message,))
     is_alarm = "alarm" in attributes
@@ -325,7 +261,7 @@ def encode(command: OutgoingCommand, session: TrackerSession) -> EncodedCommand:
     text = command_text(command, session, _TEXTS, max_length=MAX_COMMAND_LENGTH)
     flag = command.number % 0xFFFF_FFFF or 0xFFFF_FFFF
     content = bytes([4 + len(text)]) + flag.to_bytes(4, "big") + text.encode("ascii")
-    return EncodedCommand(_framed(_COMMAND, content, b"\x00\x01"), text, token=str(flag))
+    return EncodedCommand(framed(_COMMAND, content, b"\x00\x01"), text, token=str(flag))
 
 
 def _relay(is_cut: bool, session: TrackerSession) -> str:

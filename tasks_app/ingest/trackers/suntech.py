@@ -26,7 +26,7 @@ from tasks_app.ingest.trackers.base import (
     TrackerSession,
 )
 from tasks_app.ingest.trackers.messages import fix_message, kind_of, relay_without_place, status_message, unreadable
-from tasks_app.ingest.trackers.suntech_binary import KINDS, check_place, read_binary
+from tasks_app.ingest.trackers.suntech_binary import HEAD_BYTES, KINDS, check_place, read_binary
 from tasks_app.ingest.trackers.suntech_commands import DEFAULT_PREFIX, PREFIX, TEXTS, encode
 from tasks_app.ingest.trackers.text_fields import (
     field_at,
@@ -142,9 +142,19 @@ def _other_within(buffer: bytes, begin: int, end: int) -> int:
     """The place where a text begins in what began as binary, or the other way round, and has lost its end; 0 for none."""
     if b"UEX;" in buffer[begin : begin + 9]:
         return 0
+    if buffer[begin] in KINDS and (same := _same_device_within(buffer, begin, end)):
+        return same
     start = _BINARY_START if buffer[begin] < 0x80 else _START if buffer[begin] in KINDS else _ANY_START
     found = start.search(buffer, begin, end + _START_BYTES)
     return found.start() if found and found.start() < end else 0
+
+
+def _same_device_within(buffer: bytes, begin: int, end: int) -> int:
+    """The place where another binary frame of the same device begins within this one, whose length lies; 0 for none."""
+    device = buffer[begin + 3 : begin + 8]
+    # The other one begins before the end, three bytes before its device.
+    found = buffer.find(device, begin + HEAD_BYTES, end + 7) if len(device) == 5 else -1
+    return found - 3 if found > 0 and buffer[found - 3] in KINDS and not buffer[found - 2] else 0
 
 
 def _text_end(buffer: bytes, begin: int) -> int:

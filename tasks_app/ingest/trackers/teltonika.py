@@ -47,12 +47,12 @@ from tasks_app.ingest.trackers.messages import (
     status_message,
     unreadable,
 )
+from tasks_app.ingest.trackers.resynchronising import FrameShape, Resynchronising
 from tasks_app.ingest.trackers.teltonika_commands import RELAY_VARIANTS, TEXTS
 from tasks_app.ingest.trackers.teltonika_records import RECORD_CODECS, Packet, read_packet
 
-# The longest of any model has 1280 bytes.
-MAX_LENGTH = 0x3FFF
-MAX_UNKNOWN_LENGTH = 1280
+# The longest of any model has the usual one.
+MAX_LENGTH, MAX_USUAL_LENGTH = 0x3FFF, 1280
 MAX_COMMAND_LENGTH = 160
 
 # A connection that stalled delivers some at once; more are garbage.
@@ -60,22 +60,28 @@ MAX_ALIVE_TOGETHER = 16
 
 _ALIVE = re.compile(rb"\xff+")
 _CODECS = b"\x08\x8e\x10\x0c\x0d\x0e"
-_LOGIN_BYTES = 17
-# A whole login, or a frame up to its codec.
-_START = re.compile(rb"\x00\x0f[0-9]{15}|\x00{6}[\x00-\x3f].[" + re.escape(_CODECS) + rb"]", re.DOTALL)
+_LOGIN_BYTES, _LOGIN_MARK = 17, 0x0F
+# A frame up to its codec, or a whole login.
+_FRAME_START = re.compile(rb"\x00{6}[\x00-\x3f].[" + re.escape(_CODECS) + rb"]", re.DOTALL)
+_FRAME_BEGUN = re.compile(rb"(?:\x00{1,6}|\x00{6}[\x00-\x3f].?)\Z", re.DOTALL)
+_START = re.compile(rb"\x00\x0f[0-9]{15}|" + _FRAME_START.pattern, re.DOTALL)
 _FRAME = Struct(">4xI")
 _DATAGRAM = Struct(">HHBBH")
 _TEXT = Struct(">BBBI")
 
 
 def cut(data: bytes, session: TrackerSession) -> Cut:
-    """Cut frames, a login and each FF among them. A datagram is one frame. Raises FrameTooLong."""
+    """Cut frames, a login and each FF among them. A datagram is one frame. Raises FrameTooLong for a longer one.
+
+    Behind a length that lies the next whole frame with a right checksum is looked for.
+    """
     if session.transport == "udp":
         if len(data) > MAX_LENGTH:
             raise FrameTooLong(f"A datagram has at most {MAX_LENGTH} bytes.")
         return Cut([data] if data else [], len(data))
     frames: list[bytes] = []
     at, skipped = 0, 0
+    resync = Resynchronising(data, session, _SHAPE)
     while at < len(data):
         if alive := _ALIVE.match(data, at):
             count = len(alive[0])
@@ -84,15 +90,14 @@ def cut(data: bytes, session: TrackerSession) -> Cut:
             at = alive.end()
             continue
         length = _frame_length(data, at)
-        if length is None or (length and at + length > len(data)):
+        if length is None:
             break
-        if length > 0:
-            frames.append(data[at : at + length])
-            at += length
-        elif length < 0:
-            if frames:
-                break
-            raise FrameTooLong(f"A frame has at most {MAX_LENGTH} bytes.")
+        end = _end(data, at, length, resync) if length else at
+        if end is None:
+            break
+        if end > at:
+            frames.append(data[at:end])
+            at = end
         else:
             start = _next_start(data, at + 1)
             skipped += start - at
@@ -101,7 +106,7 @@ def cut(data: bytes, session: TrackerSession) -> Cut:
 
 
 def _frame_length(data: bytes, at: int) -> int | None:
-    """The length of the frame that begins here: 0 where none does, -1 of one too long, None where more bytes are needed."""
+    """The length of the frame or login that begins here: 0 where none does, None where more bytes are needed."""
     head = data[at : at + _LOGIN_BYTES]
     if head[:2] == b"\x00\x0f":
         is_login = len(head) == 2 or head[2:].isdigit()
@@ -111,21 +116,30 @@ def _frame_length(data: bytes, at: int) -> int | None:
     if len(head) < 9:
         return None
     (length,) = _FRAME.unpack_from(head)
-    if length > MAX_LENGTH:
-        return -1
-    if length < 3:
-        return 0
-    return 12 + length if head[8] in _CODECS else _length_of_unknown(data, at, length)
+    longest = MAX_LENGTH if head[8] in _CODECS else MAX_USUAL_LENGTH
+    return 12 + length if 3 <= length <= longest else 0
 
 
-def _length_of_unknown(data: bytes, at: int, length: int) -> int | None:
-    """The length of a frame of another codec: it is one where its checksum says so, garbage else."""
-    if length > MAX_UNKNOWN_LENGTH:
-        return 0
-    content, checksum = data[at + 8 : at + 8 + length], data[at + 8 + length : at + 12 + length]
-    if len(checksum) < 4:
-        return None
-    return 12 + length if crc16_arc(content) == int.from_bytes(checksum, "big") else 0
+def _end(data: bytes, at: int, length: int, resync: Resynchronising) -> int | None:
+    """Where what begins here with this length ends; its beginning where it is no frame, None where it is waited for."""
+    if data[at + 1] == _LOGIN_MARK or _has_right_checksum(data, at, length):
+        return at + length
+    end = resync.end_of(at, length)
+    # One of another codec is known by its checksum alone.
+    return at if end == at + length and data[at + 8] not in _CODECS else end
+
+
+def _has_right_checksum(data: bytes, at: int, length: int) -> bool:
+    end = at + length
+    return end <= len(data) and crc16_arc(data[at + 8 : end - 4]) == int.from_bytes(data[end - 4 : end], "big")
+
+
+def _is_right(data: bytes, at: int, length: int) -> bool:
+    """Whether a whole frame has the right checksum, and one count: zeros and what follows them often look like a start."""
+    return data[at + 9] == data[at + length - 5] and _has_right_checksum(data, at, length)
+
+
+_SHAPE = FrameShape(_FRAME_START, _FRAME_BEGUN, 8, 12 + MAX_USUAL_LENGTH, _frame_length, _is_right)
 
 
 def _next_start(data: bytes, at: int) -> int:

@@ -162,6 +162,21 @@ def test_a_universal_report_without_all_fields_keeps_their_order():
     assert (fix.latitude, fix.attributes) == (20.741764, {"sat": 19})
 
 
+@pytest.mark.parametrize("lie", [3, 20, 90, 250])
+def test_a_binary_report_whose_length_lies_costs_no_report_behind_it(lie):
+    good = BY_NAME["binary alert"].data
+    for size in (1, 16, 1000):
+        stream, session, frames = good[:2] + bytes([lie]) + good[3:] + good + good, TrackerSession(), []
+        buffer = b""
+        for at in range(0, len(stream), size):
+            buffer += stream[at : at + size]
+            while (found := PROTOCOL.cut(buffer, session)).used:
+                buffer = buffer[found.used :]
+                frames += found.frames
+        assert frames[-2:] == [good, good]
+        assert buffer == b""
+
+
 def test_a_binary_alert_reads_like_the_text():
     fix = fix_of(decoded("binary alert"))
     assert (fix.device_id, fix.fix_time) == ("0580000055", datetime(2020, 2, 4, 16, 41, 57, tzinfo=UTC))
