@@ -15,6 +15,8 @@ class UnknownTask(EngineError):
     """No task is registered under this name."""
 
     code = "unknown_task"
+    # How the message about a name begins; schedules keep it.
+    NOT_REGISTERED = "No task is registered as"
 
 
 class InvalidArguments(EngineError):

@@ -117,7 +117,7 @@ def get_task(name: str) -> Task[Any, Any]:
     """Return the task registered under `name`; a dotted path to it is accepted too. Raises UnknownTask."""
     found = _registry.get(name) or _registry.get(name.rpartition(".")[2] if "." in name else "")
     if found is None or ("." in name and f"{found.function.__module__}.{found.function.__name__}" != name):
-        raise UnknownTask(f"No task is registered as {name!r}.")
+        raise UnknownTask(f"{UnknownTask.NOT_REGISTERED} {name!r}.")
     return found
 
 

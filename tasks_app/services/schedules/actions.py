@@ -1,7 +1,8 @@
 """Schedules: the tick that enqueues what is due, and what staff do to a schedule. The rows are django-q2's own.
 
 A row that cannot run (unknown task, wrong arguments, a cron that never comes) is switched off with its reason in
-`ScheduleState.last_error`; it never holds up another. A run's job id is derived from the row and the due time: two
+`ScheduleState.last_error`; it never holds up another. During an upgrade a task may be unknown to the schedulers of one version
+only: they leave its row for an hour, and a scheduler that knows the task runs it, also where it was switched off for this. A run's job id is derived from the row and the due time: two
 schedulers, or a crash between enqueueing and the commit, make one job.
 """
 
@@ -28,6 +29,7 @@ from tasks_app.engine import (
     QueueFull,
     QueueUnavailable,
     UnknownTask,
+    registered_tasks,
 )
 from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.job_ids import new_job_id
@@ -55,6 +57,8 @@ _JOB_IDS = UUID("6f0b1f4e-53c5-4b57-9a1c-0d6f2a8f1e11")
 _MAX_RUNS_PER_TICK = 1000
 # With Q_CLUSTER["catch_up"], runs missed within this time are made up for, one a tick; without, one stands for all.
 _CATCH_UP = timedelta(hours=24)
+# The workers of another version may know the task that is not known here.
+_UNKNOWN_FOR = timedelta(hours=1)
 _CANNOT_RUN = (EngineError, InvalidSchedule, InvalidRecurrence)
 
 
@@ -85,7 +89,10 @@ def job_id_of(schedule_id: int, due: datetime) -> UUID:
 
 
 def _due(now: datetime) -> Any:
-    enabled = Q(state__isnull=True) | Q(state__is_enabled=True)
+    # Named as `get_task` takes them.
+    known = [name for task in registered_tasks() for name in (task.name, f"{task.function.__module__}.{task.function.__name__}")]
+    was_unknown = Q(state__last_error__startswith=UnknownTask.NOT_REGISTERED, func__in=known)
+    enabled = Q(state__isnull=True) | Q(state__is_enabled=True) | was_unknown
     return Schedule.objects.filter(enabled, next_run__lte=now).exclude(repeats=0)
 
 
@@ -108,6 +115,8 @@ def _run_if_due(schedule_id: int, now: datetime) -> bool:
     except (QueueFull, QueueUnavailable):
         raise
     except _CANNOT_RUN as error:
+        if isinstance(error, UnknownTask) and now - due < _UNKNOWN_FOR:
+            raise
         _switch_off(schedule, state, error)
         return False
     _record_run(schedule, state, job_id, now)
@@ -166,6 +175,7 @@ def _switch_off(schedule: Schedule, state: ScheduleState, error: Exception) -> N
 
 
 def _record_run(schedule: Schedule, state: ScheduleState, job_id: UUID, now: datetime) -> None:
+    state.is_enabled |= state.last_error.startswith(UnknownTask.NOT_REGISTERED)
     state.last_run_at, state.last_job_id, state.last_error = now, job_id, ""
     state.save()
     schedule.task = job_id.hex
@@ -230,7 +240,7 @@ def enable(schedule: Schedule, user: Any) -> None:
 def disable(schedule: Schedule, user: Any) -> None:
     """Switch a schedule off; the job it made last goes on. Raises RowGone."""
     hold_row(schedule)
-    ScheduleState.objects.update_or_create(schedule=schedule, defaults={"is_enabled": False})
+    ScheduleState.objects.update_or_create(schedule=schedule, defaults={"is_enabled": False, "last_error": ""})
     _audit(schedule, user, _("Disabled"))
 
 

@@ -15,7 +15,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django_q.models import Schedule
 
-from tasks_app.engine import InvalidArguments, get_task, task
+from tasks_app.engine import InvalidArguments, get_task, registry, task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import _client_of_process, client
 from tasks_app.engine.keys import QueueKeys
@@ -165,6 +165,31 @@ def test_a_row_that_cannot_run_is_switched_off_with_its_reason_and_the_others_ru
     assert upcoming_runs(bad) == []
 
 
+@pytest.mark.parametrize("path", ["", f"{__name__}."])
+def test_a_task_of_another_version_is_left_to_the_schedulers_that_know_it(staff, monkeypatch, path):
+    """`migrate` makes the schedules of the new version, and the clusters of the former one run on."""
+    schedule = make_schedule(func=f"{path}task_of_the_next_version")
+    assert run_due_schedules(NOW) == 0
+    schedule.refresh_from_db()
+    assert (schedule.state.is_enabled, schedule.next_run) == (True, DUE)
+    assert "task_of_the_next_version" in schedule.state.last_error
+    assert run_due_schedules(NOW + timedelta(hours=2)) == 0
+    schedule.state.refresh_from_db()
+    assert not schedule.state.is_enabled
+
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+
+    @task(queue="cleanup", schedulable=True)
+    def task_of_the_next_version() -> None:
+        """A task that became known."""
+
+    assert run_due_schedules(NOW + timedelta(hours=2, seconds=1)) == 1
+    schedule.state.refresh_from_db()
+    assert (schedule.state.is_enabled, schedule.state.last_error) == (True, "")
+    disable(schedule, staff)
+    assert run_due_schedules(NOW + timedelta(days=1)) == 0
+
+
 def test_a_row_that_fails_in_an_unforeseen_way_holds_up_no_other(monkeypatch):
     odd, good = make_schedule(args="(1,)"), make_schedule(args="(2,)")
     resolve = schedules.resolve_call
@@ -297,7 +322,7 @@ def test_a_row_that_is_off_does_not_run_and_does_not_make_up_for_it_when_it_is_o
 
 
 def test_a_wrong_row_cannot_be_switched_on(staff):
-    schedule = make_schedule(func="os.system")
+    schedule = make_schedule(args="'x'")
     run_due_schedules(NOW)
     with pytest.raises(ValidationError):
         enable(schedule, staff)
