@@ -80,6 +80,8 @@ class ObservedRequests:
 
         async def send_with_id(message: Any) -> None:
             if message["type"] == "http.response.start":
+                # Django has closed the request, and the server writes the line of its access log now.
+                current_request.set(observed.request_id)
                 statuses.append(message["status"])
                 headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != _HEADER]
                 message = {**message, "headers": [*headers, (_HEADER, observed.request_id.encode())]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -19,11 +20,13 @@ from tasks_app.engine import chain, get_task
 from tasks_app.models import Job
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, list_jobs
-from tasks_app.request_ids import current_request
+from tasks_app.request_ids import current_request, fields_of_log_line
 from tests.support.jobs import make_due
 from tests.support.probe.poison import poison_retried
 from tests.support.probe.tasks import probe_add, probe_call_and_wait
 from trackerproject.logs import logging_config
+from trackerproject.observed_requests import ObservedRequests
+from trackerproject.request_threads import ThreadKeepingHandler
 
 pytestmark = pytest.mark.django_db
 REQUEST = {"X-Request-ID": "shop-7:1"}
@@ -128,6 +131,25 @@ def test_log_lines_name_the_request_and_the_job(in_request, run_jobs, monkeypatc
     assert (inside["request_id"], inside["job_id"]) == ("shop-7:1", str(job.id))
     assert (inside["task"], inside["queue"]) == ("probe_call_and_wait", "positions")
     assert not {"request_id", "job_id"} & after.keys()
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/nothing/here"])
+def test_the_line_of_the_access_log_names_the_request(path):
+    """The web server writes it as the answer begins, after Django closed the request."""
+    seen = []
+    scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", b"localhost"), (b"x-request-id", b"shop-7:1")]}
+
+    async def receive():
+        return {"type": "http.request", "body": b""}
+
+    async def send(message):
+        seen.append((message["type"], fields_of_log_line().get("request_id")))
+
+    handler = ThreadKeepingHandler()
+    asyncio.run(ObservedRequests(handler)({**scope, "query_string": b""}, receive, send))
+    for thread in handler.idle:
+        thread.retire()
+    assert seen == [("http.response.start", "shop-7:1"), ("http.response.body", "shop-7:1")]
 
 
 def test_a_job_that_no_request_made_names_none(run_jobs):
