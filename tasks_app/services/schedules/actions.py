@@ -1,9 +1,10 @@
 """Schedules: the tick that enqueues what is due, and what staff do to a schedule. The rows are django-q2's own.
 
 A row that cannot run (unknown task, wrong arguments, a cron that never comes) is switched off with its reason in
-`ScheduleState.last_error`; it never holds up another. During an upgrade a task may be unknown to the schedulers of one version
-only: they leave its row for an hour, and a scheduler that knows the task runs it, also where it was switched off for this. A run's job id is derived from the row and the due time: two
-schedulers, or a crash between enqueueing and the commit, make one job.
+`ScheduleState.last_error`; it never holds up another. During an upgrade a task may be unknown to the schedulers of one
+version only: they leave its row for an hour, and a scheduler that knows the task runs it, also where it was switched off for
+this. A run's job id is derived from the row and the due time: two schedulers, or a crash between enqueueing and the commit,
+make one job.
 """
 
 from __future__ import annotations
@@ -90,7 +91,11 @@ def job_id_of(schedule_id: int, due: datetime) -> UUID:
 
 def _due(now: datetime) -> Any:
     # Named as `get_task` takes them.
-    known = [name for task in registered_tasks() for name in (task.name, f"{task.function.__module__}.{task.function.__name__}")]
+    known = [
+        name
+        for task in registered_tasks()
+        for name in (task.name, f"{task.function.__module__}.{task.function.__name__}")
+    ]
     was_unknown = Q(state__last_error__startswith=UnknownTask.NOT_REGISTERED, func__in=known)
     enabled = Q(state__isnull=True) | Q(state__is_enabled=True) | was_unknown
     return Schedule.objects.filter(enabled, next_run__lte=now).exclude(repeats=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from tests.support.cluster import ROOT
 pytestmark = pytest.mark.django_db
 
 RULES = ROOT / "deploy/prometheus/alerts.yml"
+CASES = RULES.with_name("alerts.test.yml")
 DASHBOARDS = sorted((ROOT / "deploy/grafana").glob("*.json"))
 _SUFFIXES = ("_bucket", "_count", "_sum")
 _NOT_LABELS = {"le"}
@@ -38,11 +41,13 @@ def known(settings) -> dict[str, set[str]]:
         found |= dict.fromkeys(names, labels)
     # It has no sample before a fault is found.
     found["tracker_unknown_quantities_total"] = {"way", "quantity"}
+    # Prometheus' own, of each scrape.
+    found["up"] = {"job", "instance"}
     return found
 
 
 def names_of(query: str) -> set[str]:
-    return set(re.findall(r"\btracker_[a-z0-9_]+", query))
+    return set(re.findall(r"\b(?:tracker_[a-z0-9_]+|up)\b", query))
 
 
 def labels_of(query: str) -> set[str]:
@@ -86,6 +91,20 @@ def test_alert_rules_name_what_is_measured(known):
         assert set(rule["annotations"]) == {"summary", "description"}
         for named in re.findall(r"\$labels\.(\w+)", str(rule["annotations"])):
             assert named in set().union(*(known[name] for name in names_of(rule["expr"]))), rule["alert"]
+
+
+def test_each_alert_has_a_case_in_which_it_fires():
+    cases = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+    assert cases["rule_files"] == [RULES.name]
+    fires = set(re.findall(r"\balertname=\"(\w+)\"", CASES.read_text(encoding="utf-8")))
+    assert fires == {rule["alert"] for rule in rules()}
+
+
+def test_alerts_fire_in_their_cases_and_no_others():
+    if not (promtool := shutil.which("promtool")):
+        pytest.skip("no promtool on this machine (apt-get install prometheus)")
+    run = subprocess.run([promtool, "test", "rules", CASES], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
 
 
 def test_prometheus_is_told_where_its_rules_are():

@@ -137,7 +137,12 @@ def test_log_lines_name_the_request_and_the_job(in_request, run_jobs, monkeypatc
 def test_the_line_of_the_access_log_names_the_request(path):
     """The web server writes it as the answer begins, after Django closed the request."""
     seen = []
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [(b"host", b"localhost"), (b"x-request-id", b"shop-7:1")]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "headers": [(b"host", b"localhost"), (b"x-request-id", b"shop-7:1")],
+    }
 
     async def receive():
         return {"type": "http.request", "body": b""}
