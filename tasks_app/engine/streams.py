@@ -133,7 +133,7 @@ class JobQueue:
         arguments: list[Any] = [self.keys.job_prefix]
         for claim in claims:
             arguments += (claim.priority, claim.stream_id, claim.job_id)
-        return "release", self.keys.streams, arguments
+        return "release", [*self.keys.streams, self.keys.ended], arguments
 
     def progress(self, claims: Sequence[ClaimedAttempt], progress: dict[str, Any] | None) -> list[int]:
         """Write progress; return for each attempt 1 if cancellation was requested, -1 if it lost its job, else 0."""

@@ -359,3 +359,16 @@ def waiting_jobs(queue: JobQueue) -> int:
 
 def list_live(job_id):
     return find_job(job_id, user=SHELL)
+
+
+def test_a_job_that_was_asked_to_stop_in_a_workers_hands_does_not_run_when_it_is_handed_back(run_jobs):
+    jobs = [probe.probe_note.delay("queue"), probe.lanes.lane_note.delay("van", "lane")]
+    worker = Worker("positions", "w", client())
+    for _ in jobs:
+        worker.jobs.add(worker.queue.fetch("w", 10).claims)
+    assert [job.cancel("no") for job in jobs] == ["running", "running"]
+    worker.shut_down()
+    assert [job.state for job in jobs] == ["cancelled", "cancelled"]
+    run_jobs()
+    assert probe.ledger() == []
+    assert {row.error_message for row in Job.objects.all()} == {"no"}

@@ -31,15 +31,6 @@ local function back_in_line(id)
   redis.call('ZADD', QUEUED, place or next_place(), id)
 end
 
--- The same for an attempt that did not run: it does not count.
-local function hand_back(id)
-  local key = PREFIX .. id
-  back_in_line(id)
-  add(key, 'att', -1)
-  redis.call('HDEL', key, 'own', 't0', 'sid')
-  redis.call('HSET', key, 'st', 'queued')
-end
-
 -- Ends a job without a worker: its row is yet to be written.
 local function end_here(id, state)
   local key = PREFIX .. id
@@ -49,4 +40,18 @@ local function end_here(id, state)
   free(key, id)
   set(key, 'st', state)
   redis.call('ZADD', ENDED, time[1], id)
+end
+
+-- The same as `back_in_line` for an attempt that did not run: it does not count. A job that was asked to stop meanwhile ends
+-- as cancelled instead.
+local function hand_back(id)
+  local key = PREFIX .. id
+  if fields(key, 'cx')[1] then
+    end_here(id, 'cancelled')
+    return
+  end
+  back_in_line(id)
+  add(key, 'att', -1)
+  redis.call('HDEL', key, 'own', 't0', 'sid')
+  redis.call('HSET', key, 'st', 'queued')
 end
