@@ -37,9 +37,9 @@ from tasks_app.engine.scripts import Call, run_scripts, run_scripts_whole
 from tasks_app.engine.streams import ring_call
 from tasks_app.tracing import is_tracing, span, trace_here
 
-# A unique key lapses after this time, should its job be lost without a trace.
-UNIQUE_TTL_MS = 24 * 3600 * 1000
 MAX_DELAY_SECONDS = 366 * 24 * 3600
+# A unique key is its job's for as long as that may wait. One whose job Redis lost is free; should nobody ask for it, it lapses.
+UNIQUE_TTL_MS = 2 * MAX_DELAY_SECONDS * 1000
 MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
 NO_LIMIT = 10**12
 CHUNK_JOBS = 500

@@ -77,10 +77,13 @@ local function admits(i, first, key, depth, others)
     return false
   end
   if unique ~= '' then
-    if not call('SET', unique, id, 'NX', 'PX', ARGV[4]) then
-      others[#others + 1] = {(i - first) / 3, 'unique', call('GET', unique)}
+    local holder = call('GET', unique)
+    -- One whose job is lost holds nothing.
+    if holder and call('EXISTS', ARGV[1] .. holder) == 1 then
+      others[#others + 1] = {(i - first) / 3, 'unique', holder}
       return false
     end
+    call('SET', unique, id, 'PX', ARGV[4])
     call('HSET', key, 'uk', unique)
   end
   if by ~= '' then

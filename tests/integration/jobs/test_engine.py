@@ -372,3 +372,14 @@ def test_a_job_that_was_asked_to_stop_in_a_workers_hands_does_not_run_when_it_is
     run_jobs()
     assert probe.ledger() == []
     assert {row.error_message for row in Job.objects.all()} == {"no"}
+
+
+def test_a_unique_key_is_held_for_as_long_as_its_job_waits_and_by_no_job_that_redis_lost(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    holder = probe.probe_note.apply_async(["a"], unique_key="only", countdown=300 * 24 * 3600)
+    assert client().pttl(keys.unique("only")) > 300 * 24 * 3600 * 1000
+    assert probe.probe_note.apply_async(["b"], unique_key="only") == holder
+    client().delete(keys.job(str(holder)))
+    other = probe.probe_note.apply_async(["c"], unique_key="only")
+    assert other != holder
+    assert probe.probe_note.apply_async(["d"], unique_key="only") == other
