@@ -194,7 +194,7 @@ class QueuedJobs:
         except redis.RedisError as error:
             raise _unavailable(error) from error
         row = job_store().find_finished(str(job)) if live is None or live.state in FINAL_STATES else None
-        return children_of_live(live) if live and not row else children_of_ended(row or _row_of(job))
+        return children_of_live(live, client()) if live and not row else children_of_ended(row or _row_of(job))
 
     @staticmethod
     def _find(job: JobHandle) -> JobHash | None:

@@ -364,7 +364,7 @@ def _children_of(parent: UUID) -> list[str]:
         return children_of_ended(row)
     with suppress(BadPayload):
         if live := live_jobs.find_live_job(client(), str(parent)):
-            return children_of_live(live)
+            return children_of_live(live, client())
     rows = Job.objects.filter(parent_id=parent).order_by("member_index").values_list("pk", flat=True)
     return [str(job_id) for job_id in rows[:MAX_MEMBERS]]
 

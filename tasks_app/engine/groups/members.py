@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.flows import CHAIN, END, ERROR, SUCCESS, Composite, Flow, callback_id, member_id, read_flow
+from tasks_app.engine.connection import RedisClient
+from tasks_app.engine.flows import END, ERROR, SUCCESS, Composite, Flow, callback_id, member_id, read_flow
 from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.lanes import part_of_job
@@ -53,29 +55,35 @@ def runs_on(queue: JobQueue, job_id: str, name: str) -> bool:
     return name == queue.name or name in {one.name for one in queues_of(queue, job_id)}
 
 
-def children_of_live(job: JobHash) -> list[str]:
+def children_of_live(job: JobHash, client: RedisClient) -> list[str]:
     """Return the ids of the members of a live group, or of the steps of a chain that were made; none of another job.
 
-    Parts that ended without a row are left out. Raises BadPayload.
+    Parts that ended without a row are left out, and members whose results are a former group's. Raises BadPayload.
     """
     flow = unseal(job.queue, job.job_id, job.message).flow
-    composite = flow.composite if flow else None
-    if composite is None:
+    if flow is None or flow.composite is None:
         return []
-    made = job.ended_count + 1 if composite.kind == CHAIN else composite.total
-    return [one for index, one in enumerate(member_ids(job.job_id, composite)[:made]) if index not in job.results]
+    # First those that are left: one that ends now has a row before it is noted.
+    left = set(members_left(JobQueue(job.queue, client), job.job_id))
+    return _with_rows(member_ids(job.job_id, flow.composite), left)
 
 
 def children_of_ended(row: FinishedJob) -> list[str]:
-    """Return the ids of members, without parts that have no row, and of the callbacks that were made at the end."""
+    """Return the ids of members that have rows, and of the callbacks that were made at the end."""
     flow = read_flow(row.flow)
     if flow is None:
         return []
-    members = member_ids(row.job_id, flow.composite) if flow.composite else []
-    if flow.composite and flow.composite.is_split:
-        known = job_store().stored_states(members)
-        members = [one for one in members if one in known]
+    members = _with_rows(member_ids(row.job_id, flow.composite)) if flow.composite else []
     return [*members, *_callbacks(row, flow)]
+
+
+def _with_rows(ids: list[str], left: Container[int] = ()) -> list[str]:
+    """Return those of the members that have a row, or whose numbers are among `left`.
+
+    No others: steps of a chain that were never made, parts that left no row, members that succeeded in a former group.
+    """
+    known = job_store().stored_states(ids)
+    return [one for index, one in enumerate(ids) if index in left or one in known]
 
 
 def _callbacks(row: FinishedJob, flow: Flow) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,6 +25,7 @@ from tasks_app.engine.flows import member_id
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
+from tests.support.jobs import queue_limit
 from tests.support.probe import tasks as probe
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -302,3 +304,10 @@ def test_a_full_queue_takes_no_group_but_all_of_one_it_has_taken(run_jobs, setti
         assert len(job.children) == len(probe.ledger()) - 1 == 5
     finally:
         engine_config.cache_clear()
+
+
+def test_only_members_that_were_made_are_its_children(run_jobs):
+    job = chain(probe.probe_part.si(1), probe.probe_part.si(-2), probe.probe_part.si(3)).delay()
+    assert [one.state for one in job.children] == ["queued"]
+    run_jobs()
+    assert [one.state for one in job.children] == ["succeeded", "failed"]
