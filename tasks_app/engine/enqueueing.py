@@ -27,7 +27,7 @@ from tasks_app.engine.errors import (
     QueueUnavailable,
 )
 from tasks_app.engine.flows import Flow
-from tasks_app.engine.groups.redis_groups import Groups, NewGroup, RedisGroups, begin_call, is_begun
+from tasks_app.engine.groups.redis_groups import NO_LIMIT, Groups, NewGroup, RedisGroups, begin_call, is_begun
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
@@ -41,7 +41,6 @@ MAX_DELAY_SECONDS = 366 * 24 * 3600
 # A unique key is its job's for as long as that may wait. One whose job Redis lost is free; should nobody ask for it, it lapses.
 UNIQUE_TTL_MS = 2 * MAX_DELAY_SECONDS * 1000
 MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
-NO_LIMIT = 10**12
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 # Of the sign of a transaction among the arguments of lanes/enqueue.lua.

@@ -66,12 +66,12 @@ class InlineGroups:
 
     def begin(self, new: NewGroup) -> bool:
         """Let a group or chain wait for its first members; return whether they are to be made."""
-        job_id, step, payload, priority = new
+        job_id, step = new.job_id, new.step
         if job_id in self._known:
             return False
         self._known.add(job_id)
         numbers = {number for number, _ in step.first_members()}
-        self._waiting[job_id] = InlineGroup(step.queue, payload, step, priority, numbers)
+        self._waiting[job_id] = InlineGroup(step.queue, new.payload, step, new.priority, numbers)
         return True
 
     def advance(self, membership: Membership, ended: Sequence[MemberEnd], *, is_made: bool = False) -> Advance:

@@ -56,10 +56,12 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
         return
     check_sizes(step)
     _check_priority(step, options)
+    now_ms = options.created_ms or time.time_ns() // 1_000_000
+    due_ms = options.due_ms(now_ms)
     payload = Payload(
         task=step.task,
         call=([], {}),
-        created_ms=time.time_ns() // 1_000_000,
+        created_ms=now_ms,
         requested_by_id=options.requested_by_id,
         schedule_id=options.schedule_id,
         retry_of=str(options.retry_of) if options.retry_of else None,
@@ -68,7 +70,7 @@ def make(backend: FlowBackend, step: Step, job_id: UUID, options: JobOptions) ->
         trace=options.trace_to_note(),
         member_index=options.member_indexes[0] if options.member_indexes else None,
     )
-    new = NewGroup(str(job_id), step, payload, options.priority)
+    new = NewGroup(str(job_id), step, payload, options.priority, due_ms, options.is_accepted)
     if not _make_whole(backend, new, options) and backend.groups.begin(new):
         finish_making(backend, Membership(step.queue, str(job_id), step.is_split), step.first_members(), options)
 
@@ -77,7 +79,8 @@ def _make_whole(backend: FlowBackend, new: NewGroup, options: JobOptions) -> boo
     """Make the parts of a split call with their group; return False where that cannot be."""
     step = new.step
     members = step.first_members()
-    if not step.is_split or not all(one.lane_key for _, one in members):
+    # A call that is made again of which all parts had succeeded has none.
+    if not step.is_split or not members or not all(one.lane_key for _, one in members):
         return False
     membership = Membership(step.queue, new.job_id, step.is_split)
     calls, own = _jobs_of(membership, members, replace(options, retry_of=None, is_accepted=True))

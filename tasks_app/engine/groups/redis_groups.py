@@ -21,6 +21,8 @@ from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import ring_call
 
 _decoder = msgspec.json.Decoder(Step)
+# Depth of a queue that takes whatever comes.
+NO_LIMIT = 10**12
 
 
 class NewGroup(NamedTuple):
@@ -30,6 +32,10 @@ class NewGroup(NamedTuple):
     step: Step
     payload: Payload
     priority: str
+    # When its first members are due, in ms since the epoch, 0 for now.
+    due_ms: int = 0
+    # It follows a job that was accepted: a full queue takes it, too.
+    is_accepted: bool = False
 
 
 class MemberEnd(NamedTuple):
@@ -147,7 +153,7 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
     With a `sign` its members are made in the same transaction, by scripts that know the sign; without, its plan is kept until
     they are made.
     """
-    job_id, step, payload, priority = new
+    job_id, step, payload = new.job_id, new.step, new.payload
     config = engine_config()
     keys = QueueKeys(config.prefix, step.queue)
     is_planned = step.kind != CHAIN and not sign
@@ -159,11 +165,12 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
         step.kind,
         step.member_count,
         payload.requested_by_id or "",
-        priority,
-        config.max_queue_depth,
+        new.priority,
+        NO_LIMIT if new.is_accepted else config.max_queue_depth,
         seal_text(step.queue, f"{job_id} plan", msgspec.json.encode(step)) if is_planned else b"",
         ",".join(sorted(queues_of(step))),
         sign,
+        new.due_ms or "",
         *(number for number, _ in step.first_members()),
     ]
     return "group_begin", [*keys.streams, keys.delayed, *keys.group(job_id)], arguments

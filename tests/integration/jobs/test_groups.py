@@ -306,8 +306,32 @@ def test_a_full_queue_takes_no_group_but_all_of_one_it_has_taken(run_jobs, setti
         engine_config.cache_clear()
 
 
+def test_what_follows_an_accepted_job_is_taken_by_a_full_queue(run_jobs, settings):
+    """A callback that is a chain, and groups within one that was accepted."""
+    job = probe.probe_part.s(1).on_success(chain(probe.probe_part.si(2), probe.probe_part.si(3))).delay()
+    with queue_limit(settings, 2):
+        probe.probe_part.apply_async((4,), countdown=600)
+        inner = [chain(probe.probe_part.si(number)) for number in (5, 6, 7)]
+        with pytest.raises(QueueFull):
+            group(inner).delay()
+        run_jobs()
+    assert job.children[0].state == "succeeded"
+    with queue_limit(settings, 4):
+        whole = group(inner).delay()
+        run_jobs()
+    assert whole.get(0) == [5, 6, 7]
+
+
 def test_only_members_that_were_made_are_its_children(run_jobs):
     job = chain(probe.probe_part.si(1), probe.probe_part.si(-2), probe.probe_part.si(3)).delay()
     assert [one.state for one in job.children] == ["queued"]
     run_jobs()
     assert [one.state for one in job.children] == ["succeeded", "failed"]
+
+
+@pytest.mark.parametrize("options", [{"countdown": 1e10}, {"eta": datetime(2026, 11, 30)}], ids=["too far", "no zone"])
+def test_of_an_impossible_time_nothing_is_made(options):
+    for made in (group([probe.probe_part.s(1)]), chain(probe.probe_part.s(1))):
+        with pytest.raises(InvalidArguments):
+            made.apply_async(**options)
+    assert remaining_keys() == []

@@ -9,8 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from tasks_app.engine import JobState, chain, chord, group
+from tasks_app.engine import JobHandle, JobState, chain, chord, group
 from tasks_app.engine.connection import client
+from tasks_app.engine.worker import Worker
 from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import Job
 from tasks_app.queries.access import SHELL
@@ -220,3 +221,31 @@ def test_the_shell_lists_shows_cancels_and_retries(staff, run_jobs):
     with pytest.raises(Exception, match="not wait"):
         run_job_now(job_id=probe.probe_part.enqueue_group([(1,)]), user=staff)
     assert cancel_job(job_id=chain(probe.probe_part.s(1)).delay(), user=SHELL) == "cancelled"
+
+
+def test_a_repeated_group_or_chain_tells_its_own_members_and_counts_those_that_had_succeeded(staff, staff_api, run_jobs):
+    whole = probe.probe_flaky.enqueue_group([("a",), ("b",), ("c",)])
+    steps = chain(probe.probe_part.s(1), probe.probe_flaky.si("b"), probe.probe_part.si(3)).delay()
+    probe.break_down("b")
+    run_jobs()
+    probe.break_down()
+    again = [JobHandle(retry_job(job_id=job, user=staff)) for job in (whole, steps)]
+    assert [[one.state for one in job.children] for job in again] == [["queued"], ["queued"]]
+    assert [read(staff_api, job)["progress"]["current"] for job in again] == [2, 1]
+    assert [len(results(staff_api, f"parent_id={job}")) for job in again] == [1, 1]
+    run_jobs()
+    assert [[one.state for one in job.children] for job in again] == [["succeeded"], ["succeeded", "succeeded"]]
+
+
+def test_a_repeated_group_whose_members_all_succeeded_in_spite_of_a_cancellation_has_succeeded(staff, run_jobs):
+    job = probe.probe_flaky.enqueue_group([("a",), ("b",)])
+    probe.break_down("b")
+    run_jobs()
+    probe.break_down()
+    again = JobHandle(retry_job(job_id=job, user=staff))
+    worker = Worker("positions", "w", client())
+    worker.jobs.add(worker.queue.fetch("w", 1).claims)
+    assert again.cancel() == "running"
+    worker._run_waiting()
+    run_jobs()
+    assert again.get(0) == ["a", "b"]

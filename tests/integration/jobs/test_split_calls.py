@@ -212,3 +212,17 @@ def test_a_damaged_result_reads_as_a_missing_one(run_jobs):
     run_jobs()
     assert job.state == "retrying"
     assert [failure["error_class"] for failure in live_job(job).failures] == ["MembersMissing"]
+
+
+def test_a_call_that_was_cancelled_when_all_parts_had_succeeded_is_ended_again(run_jobs, staff):
+    job = probe.probe_split.delay([5, 6])
+    worker = Worker("positions", "test:0:positions:0", client())
+    while job.state == "running":
+        worker.turn(None)
+    assert job.cancel() == "cancelled"
+    worker.shut_down()
+    run_jobs()
+    again = retried(job, staff)
+    run_jobs()
+    assert again.get(0) == {"0": 5, "1": 6}
+    assert sorted(probe.ledger()) == ["part 5", "part 6"]
