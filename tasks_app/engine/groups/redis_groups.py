@@ -11,7 +11,7 @@ import redis
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client
-from tasks_app.engine.errors import QueueFull, QueueUnavailable
+from tasks_app.engine.errors import BadPayload, QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
 from tasks_app.engine.job_hash import read_results
 from tasks_app.engine.keys import QueueKeys
@@ -72,7 +72,10 @@ class Groups(Protocol):
         """Return the results that each of these groups has kept, as JSON by the numbers of its members."""
 
     def plan(self, membership: Membership) -> dict[int, Step]:
-        """Return the steps of a chain, or the members of a group that is being made; none once it has ended."""
+        """Return the steps of a chain, or the members of a group that is being made; none once it has ended.
+
+        None either of one whose message or plan cannot be read.
+        """
 
 
 class RedisGroups:
@@ -140,10 +143,13 @@ class RedisGroups:
             plan = self.client.get(keys.plan(membership.id))
         except redis.RedisError as error:
             raise _unavailable(error) from error
-        if plan:
-            step = _decoder.decode(unseal_text(membership.queue, f"{membership.id} plan", plan))
-            return dict(step.first_members())
-        flow = unseal(membership.queue, membership.id, message).flow if message else None
+        try:
+            if plan:
+                step = _decoder.decode(unseal_text(membership.queue, f"{membership.id} plan", plan))
+                return dict(step.first_members())
+            flow = unseal(membership.queue, membership.id, message).flow if message else None
+        except (BadPayload, msgspec.MsgspecError):
+            return {}
         return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import redis
+from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.errors import QueueUnavailable
+from tasks_app.engine.errors import BadPayload, EngineError, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Flow, Membership, member_id
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.making import finish_making, make_members
@@ -22,7 +24,7 @@ from tasks_app.engine.groups.members import cancel_members, members_left, queues
 from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.lanes import queue_parts
-from tasks_app.engine.payload import unseal
+from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storing import store_rows
@@ -61,7 +63,11 @@ class GroupSweeper:
         )
         self._after = int(found[-1][1]) if len(found) == GROUPS_AT_ONCE else 0
         for group_id, _ in found:
-            repair_group(self._queue, read_text(group_id))
+            try:
+                repair_group(self._queue, read_text(group_id))
+            except (EngineError, ImproperlyConfigured, redis.ResponseError) as error:
+                # Those behind it are looked at all the same.
+                logger.warning("group %s: %s; trying again", read_text(group_id), error)
 
 
 def repair_group(queue: JobQueue, group_id: str) -> None:
@@ -102,14 +108,28 @@ def _finish_making(queue: JobQueue, job: JobHash, membership: Membership) -> Non
 
 
 def _options(job: JobHash) -> JobOptions:
-    payload = unseal(job.queue, job.job_id, job.message)
+    payload = _payload_of(job)
     return JobOptions(
         requested_by_id=job.requested_by_id,
+        schedule_id=payload.schedule_id if payload else None,
         priority=job.priority,
-        flow=Flow(label=payload.flow.label if payload.flow else ""),
-        request_id=payload.request_id or "",
+        flow=Flow(label=_label_of(payload)),
+        request_id=(payload.request_id or "") if payload else "",
+        # The first members wait for it.
+        eta=job.due_at,
         is_accepted=True,
     )
+
+
+def _payload_of(job: JobHash) -> Payload | None:
+    """Return the content of the message, None where it cannot be read: the group fails when its members have ended."""
+    with suppress(BadPayload):
+        return unseal(job.queue, job.job_id, job.message)
+    return None
+
+
+def _label_of(payload: Payload | None) -> str:
+    return payload.flow.label if payload and payload.flow else ""
 
 
 def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> None:
@@ -148,25 +168,27 @@ def _live(queue: JobQueue, group_id: str, ids: list[str]) -> set[str]:
 
 def _lost(queue: JobQueue, job: JobHash, membership: Membership, number: int, follower: Follower) -> FinishedJob | None:
     """Make a step of a chain that was not made, or return the row of a member that Redis has lost."""
-    if job.kind == CHAIN and number:
-        before = job_store().find_finished(str(member_id(job.job_id, number - 1)))
+    step = current_backend().groups.plan(membership).get(number) if job.kind == CHAIN else None
+    if step:
+        before = job_store().find_finished(str(member_id(job.job_id, number - 1))) if number else None
         if before:
             follower.make_next(membership, number, before)
-        return None
-    if job.kind == CHAIN:
-        steps = current_backend().groups.plan(membership)
-        make_members(current_backend(), membership, [(number, steps[number])] if number in steps else [], _options(job))
-        return None
+            return None
+        payload = _payload_of(job)
+        composite = payload.flow.composite if payload and payload.flow else None
+        # A chain that is made again begins with the step that failed, which has all of its arguments.
+        if not number or (composite and composite.repeats):
+            make_members(current_backend(), membership, [(number, step)], _options(job))
+            return None
     logger.warning("member %d of group %s is lost", number, job.job_id)
     return store_rows([_lost_row(queue, job, number)])[0]
 
 
 def _lost_row(queue: JobQueue, job: JobHash, number: int) -> FinishedJob:
     now = datetime.now(UTC)
-    payload = unseal(queue.name, job.job_id, job.message)
     return FinishedJob(
         job_id=str(member_id(job.job_id, number)),
-        task=payload.task,
+        task=job.task,
         queue=queue.name,
         state=JobState.FAILED,
         created_at=job.created_at or now,
@@ -177,5 +199,5 @@ def _lost_row(queue: JobQueue, job: JobHash, number: int) -> FinishedJob:
         priority=job.priority,
         parent_id=job.job_id,
         member_index=number,
-        label=payload.flow.label if payload.flow else "",
+        label=_label_of(_payload_of(job)),
     )

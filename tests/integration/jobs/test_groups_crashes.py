@@ -20,6 +20,7 @@ from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
+from tasks_app.services.jobs import retry_job
 from tests.integration.jobs.test_groups import remaining_keys, settle
 from tests.support.probe import tasks as probe
 
@@ -225,3 +226,46 @@ def test_the_repair_of_orphans_leaves_groups_that_wait_and_puts_back_those_that_
     run_jobs()
     assert job.state == "succeeded"
     assert remaining_keys() == []
+
+
+def test_members_that_the_scheduler_makes_wait_as_those_of_the_caller(run_jobs):
+    job_id = uuid4()
+    made = group([probe.probe_part.s(1), probe.probe_total.s([2]), probe.probe_part.s(3)])
+    with ends_at(RedisBackend, "enqueue", 2), pytest.raises(Killed):
+        made.apply_async(job_id=job_id, countdown=600)
+    sweep()
+    run_jobs()
+    assert [one.state for one in JobHandle(job_id).children] == ["scheduled"] * 3
+    assert probe.ledger() == []
+
+
+def test_a_damaged_group_ends_and_holds_up_no_other(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    damaged, steps, whole = (
+        probe.probe_part.enqueue_group([(1,), (2,)]),
+        chain(probe.probe_part.s(3), probe.probe_part.si(4)).delay(),
+        probe.probe_part.enqueue_group([(5,), (6,)]),
+    )
+    for job in (damaged, steps):
+        client().hset(keys.job(str(job)), "p", "garbled")
+    for job in (damaged, whole):
+        client().delete(keys.job(str(member_id(str(job), 1))))
+    run_jobs()
+    sweep()
+    run_jobs()
+    assert [job.state for job in (damaged, steps, whole)] == ["failed"] * 3
+    errors = [Job.objects.get(pk=job).error_class for job in (damaged, steps, whole)]
+    assert errors == ["BadPayload", "BadPayload", "MembersFailed"]
+    assert remaining_keys() == []
+
+
+def test_the_first_step_of_a_repeated_chain_that_redis_lost_is_made_again(run_jobs, staff):
+    job = chain(probe.probe_part.s(1), probe.probe_flaky.si("two"), probe.probe_result.s()).delay()
+    probe.break_down("two")
+    run_jobs()
+    probe.break_down()
+    again = JobHandle(retry_job(job_id=job, user=staff))
+    client().delete(JobQueue("positions", client()).keys.job(str(member_id(str(again), 1))))
+    sweep()
+    run_jobs()
+    assert (again.state, probe.ledger()) == ("succeeded", ["part 1", "ran two", "ran two", "result two"])
