@@ -117,6 +117,9 @@ class Follower:
             flow = Flow(parent_id=membership.id, membership=membership, label=row.label)
             options = _options(row, flow, [index])
             self._make_or_fail(step, [row.result], member_id(membership.id, index), options)
+            # It was not there to be cancelled with the chain, should that have been meanwhile.
+            if self._backend.groups.advance(membership, []).is_cancelled:
+                self._backend.groups.cancel_left(membership)
 
     def _make_or_fail(self, step: Step, leading: list[Any], job_id: UUID, options: JobOptions) -> None:
         """Make the job of a step; one that cannot be made gets the row of a job that failed, and is followed as one."""

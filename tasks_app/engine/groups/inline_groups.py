@@ -106,6 +106,9 @@ class InlineGroups:
         """Return the results that each of these groups has kept."""
         return [self._results.get(job_id, {}) for job_id in job_ids]
 
+    def cancel_left(self, membership: Membership) -> None:
+        """Do nothing: members have run when their group is made."""
+
     def plan(self, membership: Membership) -> dict[int, Step]:
         """Return the steps of a chain."""
         group = self._waiting.get(membership.id)

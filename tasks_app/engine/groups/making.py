@@ -89,10 +89,11 @@ def _make_whole(backend: FlowBackend, new: NewGroup, options: JobOptions) -> boo
 
 def finish_making(
     backend: FlowBackend, membership: Membership, members: Sequence[tuple[int, Step]], options: JobOptions
-) -> bool:
-    """Make the first members of a group that is begun; return whether it is to be cancelled. Twice is harmless."""
+) -> None:
+    """Make the first members of a group that is begun, and cancel them if it was cancelled meanwhile. Twice is harmless."""
     make_members(backend, membership, members, replace(options, retry_of=None, is_accepted=True))
-    return backend.groups.advance(membership, [], is_made=True).is_cancelled
+    if backend.groups.advance(membership, [], is_made=True).is_cancelled:
+        backend.groups.cancel_left(membership)
 
 
 def make_members(

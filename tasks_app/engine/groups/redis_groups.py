@@ -13,12 +13,13 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client
 from tasks_app.engine.errors import BadPayload, QueueFull, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Membership, Step
-from tasks_app.engine.job_hash import read_results
+from tasks_app.engine.groups.members import cancel_members
+from tasks_app.engine.job_hash import read_job_hashes, read_results
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
 from tasks_app.engine.scripts import Call, run_script, run_scripts
 from tasks_app.engine.states import JobState
-from tasks_app.engine.streams import ring_call
+from tasks_app.engine.streams import JobQueue, ring_call
 
 _decoder = msgspec.json.Decoder(Step)
 # Depth of a queue that takes whatever comes.
@@ -76,6 +77,9 @@ class Groups(Protocol):
 
         None either of one whose message or plan cannot be read.
         """
+
+    def cancel_left(self, membership: Membership) -> None:
+        """Cancel the members that are left of a group whose cancellation was asked for."""
 
 
 class RedisGroups:
@@ -151,6 +155,16 @@ class RedisGroups:
         except (BadPayload, msgspec.MsgspecError):
             return {}
         return dict(enumerate(flow.composite.steps)) if flow and flow.composite else {}
+
+    def cancel_left(self, membership: Membership) -> None:
+        """Cancel the members that are left, with the reason that the group has."""
+        queue = JobQueue(membership.queue, self.client)
+        try:
+            (job,) = read_job_hashes(queue.client, [(queue.keys, membership.id)])
+            if job and job.cancellation:
+                cancel_members(queue, membership.id, job.cancellation)
+        except redis.RedisError as error:
+            raise _unavailable(error) from error
 
 
 def begin_call(new: NewGroup, sign: str = "") -> Call:

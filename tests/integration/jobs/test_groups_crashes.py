@@ -58,6 +58,10 @@ def ends_at(owner: type, name: str, call: int) -> Iterator[list[int]]:
         yield ended
 
 
+def sweep() -> None:
+    GroupSweeper(JobQueue("positions", client()), min_age_seconds=0).turn()
+
+
 def run_until_killed() -> None:
     """Run jobs of both queues in a worker each, until nothing is due or one is killed; recover its jobs then."""
     for _ in range(20):
@@ -237,6 +241,34 @@ def test_members_that_the_scheduler_makes_wait_as_those_of_the_caller(run_jobs):
     run_jobs()
     assert [one.state for one in JobHandle(job_id).children] == ["scheduled"] * 3
     assert probe.ledger() == []
+
+
+def test_a_group_that_is_cancelled_while_it_is_made_runs_nothing(run_jobs):
+    job = JobHandle(uuid4())
+    enqueue = RedisBackend.enqueue
+
+    def cancel_and_enqueue(*arguments):
+        job.cancel("no")
+        return enqueue(*arguments)
+
+    with mock.patch.object(RedisBackend, "enqueue", cancel_and_enqueue):
+        group([probe.probe_part.s(1), probe.probe_total.s([2])]).apply_async(job_id=job)
+    settle(run_jobs)
+    assert (job.state, probe.ledger()) == ("cancelled", [])
+
+
+def test_a_chain_that_is_cancelled_while_its_next_step_is_made_does_not_run_it(run_jobs):
+    job = chain(probe.probe_part.s(1), probe.probe_part.si(2), probe.probe_part.si(3)).delay()
+    plan = RedisGroups.plan
+
+    def cancel_and_plan(*arguments):
+        job.cancel("no")
+        return plan(*arguments)
+
+    with mock.patch.object(RedisGroups, "plan", cancel_and_plan):
+        run_jobs()
+    settle(run_jobs)
+    assert (job.state, probe.ledger()) == ("cancelled", ["part 1"])
 
 
 def test_a_damaged_group_ends_and_holds_up_no_other(run_jobs):

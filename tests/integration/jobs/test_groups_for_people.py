@@ -223,7 +223,9 @@ def test_the_shell_lists_shows_cancels_and_retries(staff, run_jobs):
     assert cancel_job(job_id=chain(probe.probe_part.s(1)).delay(), user=SHELL) == "cancelled"
 
 
-def test_a_repeated_group_or_chain_tells_its_own_members_and_counts_those_that_had_succeeded(staff, staff_api, run_jobs):
+def test_a_repeated_group_or_chain_tells_its_own_members_and_counts_those_that_had_succeeded(
+    staff, staff_api, run_jobs
+):
     whole = probe.probe_flaky.enqueue_group([("a",), ("b",), ("c",)])
     steps = chain(probe.probe_part.s(1), probe.probe_flaky.si("b"), probe.probe_part.si(3)).delay()
     probe.break_down("b")
