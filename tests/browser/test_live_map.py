@@ -110,6 +110,29 @@ def test_what_moves_is_seen_to_move_without_reloading(desk, device, make_device)
     expect(row(desk.page, "Parked")).to_contain_text("Online")
 
 
+# Messages wait until the geofences are there.
+LATE = """() => {
+    const isShown = () => document.getElementById("live-map")?.trackerMap?.geofences.bounds().isValid();
+    window.WebSocket = class extends WebSocket {
+        set onmessage(take) {
+            super.onmessage = async (event) => {
+                while (!isShown()) await new Promise(requestAnimationFrame);
+                take(event);
+            };
+        }
+    };
+}"""
+
+
+def test_it_begins_with_the_devices_though_the_geofences_were_there_before(desk, fleet, device):
+    area = {"type": "Circle", "coordinates": [10.0, 50.0], "radius_meters": 100}
+    Geofence.objects.create(fleet=fleet, name="Far away", area=area)
+    drive(device)
+    desk.page.add_init_script(f"({LATE})()")
+    desk.open("live_map")
+    desk.page.wait_for_function("() => document.querySelector('.tk-map').trackerMap.leaflet.getCenter().lng < -46")
+
+
 def test_an_event_appears_when_it_happens(desk, device):
     DeviceState.objects.create(device=device, status="offline")
     desk.open("live_map")

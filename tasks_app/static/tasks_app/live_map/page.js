@@ -8,6 +8,7 @@
   let geofences = new Map();
   let selectedId = null;
   let isFollowing = false;
+  // What is there first, be it geofences only, and then the devices once; nothing moves what a reader has moved.
   let isFitted = false;
 
   const map = TrackerMap.create(document.getElementById("live-map"), { onSelect: (id) => select(id) });
@@ -47,7 +48,7 @@
     const chosen = found.find(({ id }) => id === selectedId);
     LiveMap.listDevices(found, known, selectedId, (id) => select(id === selectedId ? null : id));
     map.devices.show(found, selectedId);
-    if (!isFitted && found.length) isFitted = map.fit();
+    if (!isFitted && map.fit()) isFitted = map.devices.bounds().isValid();
     const isPlaced = typeof chosen?.state.latitude === "number";
     if (isPlaced && isFollowing) keepInView(chosen.state);
     if (isPlaced) popup.show(known, chosen, geofences);
@@ -76,6 +77,9 @@
     part("log-in").hidden = kind !== "logged-out";
   }
 
+  for (const kind of ["pointerdown", "wheel", "keydown"]) {
+    page.addEventListener(kind, (event) => (isFitted ||= event.target.closest("#live-map") !== null), { passive: true });
+  }
   const letGo = () => isFollowing && ((isFollowing = false), render());
   follow.addEventListener("click", () => ((isFollowing = !isFollowing), render()));
   map.leaflet.on("dragstart", letGo);
@@ -86,7 +90,6 @@
   LiveMap.geofences().then((found) => {
     geofences = found;
     map.geofences.show([...geofences.values()]);
-    if (!isFitted) isFitted = map.fit();
     render();
   });
   const address = new URL(page.dataset.socket, window.location.href);
