@@ -11,9 +11,10 @@ from django.utils import timezone
 from playwright.sync_api import expect
 
 from notifications_app.models import Notification
-from tasks_app.models import DeviceState, Event, EventKind
+from tasks_app.models import DeviceState, Event, EventKind, Geofence
 from tests.browser.test_admin import PASSWORD, Visit, browser, visit_of
 from tests.browser.test_live_map import enter
+from tests.support.notifications import CIRCLE, make_rule
 
 __all__ = ["browser"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,3 +101,21 @@ def test_a_page_that_keeps_itself_fresh_says_when_it_cannot(browser, live_server
         expect(trouble).to_have_text("You are logged out.")
         assert [one for one in visit.troubles if "ERR_INTERNET_DISCONNECTED" not in one] == []
         visit.troubles.clear()
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_long_name_widens_no_page(browser, live_server, staff, fleet, make_device, width):
+    device, area = make_device(name="W" * 100), Geofence.objects.create(fleet=fleet, name="G" * 100, area=CIRCLE)
+    fleet.name = "F" * 100
+    fleet.save()
+    DeviceState.objects.create(device=device)
+    Event.objects.create(device=device, geofence=area, kind=EventKind.GEOFENCE_ENTER, occurred_at=timezone.now())
+    make_rule(fleet, [staff], name="R" * 100)
+    lists = [reverse(f"pages:{name}") for name in ("devices", "events", "geofences", "home")]
+    rows = [reverse("pages:device", args=[device.pk]), reverse("pages:geofence_edit", args=[area.pk])]
+    of_staff = [reverse(f"admin:tasks_app_device_{name}", args=[device.pk]) for name in ("change", "delete")]
+    for visit in visit_of(browser, live_server.url, width=width):
+        enter(visit, staff)
+        for address in (*lists, *rows, *of_staff):
+            visit.page.goto(live_server.url + address)
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, address

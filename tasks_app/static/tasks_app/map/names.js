@@ -4,6 +4,7 @@
   const HEIGHT = 16;
   const MOST = 150;
   const CELL = 64;
+  const MOST_LETTERS = 30;
 
   // Rectangles that are taken, found again by the cells they touch.
   function occupied() {
@@ -29,6 +30,8 @@
     [x - width / 2, y + radius + 2],
   ];
 
+  const cut = (name) => (name.length > MOST_LETTERS ? `${[...name].slice(0, MOST_LETTERS - 1).join("").trimEnd()}…` : name);
+
   // `marks` are {x, y, radius, name} in the order of their importance, those without a name only take their place. A mark that
   // `isSure` has its name in any case.
   TrackerMap.placeNames = (marks, widthOf) => {
@@ -37,11 +40,12 @@
     const placed = [];
     for (const mark of marks) {
       if (!mark.name || placed.length >= MOST) continue;
-      const width = widthOf(mark.name);
+      const name = cut(mark.name);
+      const width = widthOf(name);
       const spot = around(mark, width).find(([left, top]) => mark.isSure || taken.isFree([left, top, left + width, top + HEIGHT]));
       if (!spot) continue;
       taken.take([spot[0], spot[1], spot[0] + width, spot[1] + HEIGHT]);
-      placed.push({ name: mark.name, x: spot[0], y: spot[1] + HEIGHT - 4 });
+      placed.push({ name, x: spot[0], y: spot[1] + HEIGHT - 4 });
     }
     return placed;
   };
