@@ -21,13 +21,17 @@ from django.core.exceptions import RequestAborted, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections, connections
 from django.db.utils import InterfaceError, OperationalError
+from django.http import HttpResponse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from tasks_app.api.authentication import TokenAuthentication
-from tasks_app.api.errors import ApiError, api_problem, json_problem
+from tasks_app.api.errors import JSON_PATHS, ApiError, api_problem, json_problem
 from tasks_app.api.parsers import too_large
+from tasks_app.web.content_policy import page_policy
+from tasks_app.web.error_pages import too_large_page, too_slow_page
 from tasks_app.web.upload_limit import FORM_BYTES
 
 logger = logging.getLogger(__name__)
@@ -51,14 +55,14 @@ class BodyLimits:
             return
         most = await self._most_bytes(scope)
         if _stated_bytes(scope) > most:
-            await _answer(too_large(most), send)
+            await _refuse(scope, 413, most, send)
             return
         body = _Body(receive, most, self._idle_seconds)
         answered = _Answered(send)
         with suppress(RequestAborted):
             await self._application(scope, body.receive, answered.send)
-        if body.problem and not answered.has_begun:
-            await _answer(body.problem, send)
+        if body.refused_as and not answered.has_begun:
+            await _refuse(scope, body.refused_as, most, send)
 
     def close(self) -> None:
         """End the thread, and its connection."""
@@ -82,7 +86,8 @@ class _Body:
         self._most, self._idle_seconds = most, idle_seconds
         self._read_bytes = 0
         self._is_whole = False
-        self.problem: ApiError | None = None
+        # A status of HTTP.
+        self.refused_as = 0
 
     async def receive(self) -> Message:
         """Return the next message. Raises RequestAborted, on which Django gives the request up without an answer."""
@@ -92,11 +97,11 @@ class _Body:
             async with asyncio.timeout(self._idle_seconds):
                 message = await self._receive()
         except TimeoutError:
-            self.problem = ApiError(408, "body_too_slow", _("The body of the request did not come in time."))
+            self.refused_as = 408
             raise RequestAborted from None
         self._read_bytes += len(message.get("body", b""))
         if self._read_bytes > self._most:
-            self.problem = too_large(self._most)
+            self.refused_as = 413
             raise RequestAborted
         self._is_whole = not message.get("more_body", False)
         return message
@@ -145,10 +150,26 @@ def _is_of_active_user(scope: Any) -> bool:
         return False
 
 
-async def _answer(error: ApiError, send: Send) -> None:
-    """Send an answer, and close the connection: what is left of the body is not read."""
-    answer = json_problem(api_problem(error))
+async def _refuse(scope: Any, status: int, most_bytes: int, send: Send) -> None:
+    """Send a refusal, and close the connection: what is left of the body is not read."""
+    answer = _page(scope, status, most_bytes) if _wants_page(scope) else _problem(status, most_bytes)
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.items()]
     headers += [(b"content-length", str(len(answer.content)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": answer.content})
+
+
+def _wants_page(scope: Any) -> bool:
+    return b"text/html" in _header(scope, b"accept") and not scope["path"].startswith(JSON_PATHS)
+
+
+def _page(scope: Any, status: int, most_bytes: int) -> HttpResponse:
+    with translation.override(translation.get_language_from_request(ASGIRequest(scope, BytesIO()))):
+        page = too_slow_page() if status == 408 else too_large_page(most_bytes)
+    page.headers["Content-Security-Policy"] = page_policy()
+    return page
+
+
+def _problem(status: int, most_bytes: int) -> HttpResponse:
+    too_slow = ApiError(408, "body_too_slow", _("The body of the request did not come in time."))
+    return json_problem(api_problem(too_slow if status == 408 else too_large(most_bytes)))

@@ -109,6 +109,7 @@ MIDDLEWARE = [
     "trackerproject.middleware.user_preferences",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "trackerproject.page_answers.page_answers",
     "tasks_app.web.login.LoginMiddleware",
     "tasks_app.web.second_factor.demand_second_factor",
     "axes.middleware.AxesMiddleware",

@@ -18,7 +18,6 @@ from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views import defaults
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -47,7 +46,15 @@ from tasks_app.exceptions import (
     WorkerNotFound,
 )
 from tasks_app.services.commands import CommandRefused
-from tasks_app.web.error_pages import forbidden_page, form_refused, not_found_page
+from tasks_app.web.error_pages import (
+    fault_page,
+    forbidden_page,
+    form_refused,
+    not_found_page,
+    outage_page,
+    too_large_page,
+    unreadable_page,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -264,7 +271,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """handler400 of the root URLconf."""
     if not wants_json(request):
-        return defaults.bad_request(request, exception)
+        return too_large_page() if isinstance(exception, RequestDataTooBig) else unreadable_page()
     fallback = Problem(status.HTTP_400_BAD_REQUEST, "bad_request", _("The request cannot be read."))
     return json_problem(problem_of(exception) or fallback)
 
@@ -274,7 +281,9 @@ INTERNAL_DETAIL = gettext_lazy("An error of ours; it was logged.")
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500 of the root URLconf; Django calls it while the exception is being handled."""
+    problem = problem_of(sys.exc_info()[1])
     if not wants_json(request):
-        return defaults.server_error(request)
+        is_outage = problem is not None and problem.status_code == status.HTTP_503_SERVICE_UNAVAILABLE
+        return outage_page(RETRY_AFTER_SECONDS) if is_outage else fault_page()
     fallback = Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", str(INTERNAL_DETAIL))
-    return json_problem(problem_of(sys.exc_info()[1]) or fallback)
+    return json_problem(problem or fallback)

@@ -1,4 +1,7 @@
-"""The pages behind an address that does not exist, or may not be opened, or a form that is not accepted."""
+"""The pages behind an address that does not exist, or may not be opened, a form that is not accepted, and of what went wrong.
+
+The plain ones ask nothing of the request, the database or Redis, any of which may be what is wrong.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from tasks_app.models import FleetMembership
+from tasks_app.request_ids import current_request
 
 LISTED_ROLES = 20
 
@@ -29,6 +35,48 @@ def forbidden_page(request: HttpRequest) -> HttpResponse:
 def form_refused(request: HttpRequest) -> HttpResponse:
     """The answer to a form without the token of its browser."""
     return _page(request, "tasks_app/errors/form_refused.html", _("The form was not accepted"), 403)
+
+
+def wrong_method_page(request: HttpRequest) -> HttpResponse:
+    """The answer to a visit of an address that takes forms only, as after a reload or from the history of a browser."""
+    return _page(request, "tasks_app/errors/wrong_method.html", _("This address has no page"), 405)
+
+
+def unreadable_page() -> HttpResponse:
+    sentence = _("The address, the form or the host name in it is none that this site takes.")
+    return _plain_page(400, _("The request cannot be read"), sentence, _("Nothing was changed."))
+
+
+def too_slow_page() -> HttpResponse:
+    sentence = _("The connection was too slow, or was interrupted. Go back and send it again.")
+    return _plain_page(408, _("The form did not arrive"), _("Nothing was changed."), sentence)
+
+
+def too_large_page(max_bytes: int = 0) -> HttpResponse:
+    """The answer to a form of more bytes than these, where it is known how many may be sent."""
+    sentence = _("What you sent is larger than this site takes.")
+    if max_bytes:
+        sentence = _("What you sent is larger than %(size)s, the most that is taken here.") % {
+            "size": filesizeformat(max_bytes)
+        }
+    return _plain_page(413, _("This is too large"), sentence, _("Nothing was changed."))
+
+
+def fault_page() -> HttpResponse:
+    sentence = _("The fault is ours, and was noted. Look whether what you did was done before you do it again.")
+    return _plain_page(500, _("Something went wrong here"), sentence)
+
+
+def outage_page(retry_after_seconds: int) -> HttpResponse:
+    sentence = _("A part of the system does not answer. Try again in a moment.")
+    response = _plain_page(503, _("This site is interrupted for a moment"), sentence)
+    response["Retry-After"] = str(retry_after_seconds)
+    return response
+
+
+def _plain_page(status: int, title: str, *sentences: str) -> HttpResponse:
+    context = {"title": title, "sentences": sentences, "request_id": current_request.get() if status >= 500 else ""}
+    return HttpResponse(render_to_string("tasks_app/errors/plain.html", context), status=status)
 
 
 def _page(

@@ -55,6 +55,11 @@ class Raw:
 
     def answer(self) -> tuple[int, dict]:
         """Return status and body of the answer; the server closes the connection after it."""
+        status, body = self.text()
+        return status, json.loads(body)
+
+    def text(self) -> tuple[int, str]:
+        """Return the same with the body as text."""
         received = b""
         try:
             while piece := self.socket.recv(65536):
@@ -64,7 +69,7 @@ class Raw:
         finally:
             self.socket.close()
         head, _, body = received.partition(b"\r\n\r\n")
-        return int(head.split()[1]), json.loads(body)
+        return int(head.split()[1]), body.decode()
 
 
 def form(size: int) -> bytes:
@@ -102,6 +107,16 @@ def test_a_body_that_does_not_come_ends_its_request(web):
     raw.send(b'{"username": ')
     status, body = raw.answer()
     assert (status, body["code"]) == (408, "body_too_slow")
+
+
+def test_browsers_get_a_page_in_their_language(web):
+    asks = {"Accept": "text/html,*/*", "Accept-Language": "pt-BR"}
+    status, text = Raw(web, "/admin/login/", **asks, **{"Content-Length": str(200 * MEGABYTE)}).text()
+    assert status == 413
+    assert "O que você enviou é maior que 2,0\xa0MB" in text
+    status, text = Raw(web, "/login/", **asks, **{"Content-Length": "100"}).text()
+    assert status == 408
+    assert "O formulário não chegou" in text
 
 
 def test_a_large_file_is_taken_from_users_only(web, operator):

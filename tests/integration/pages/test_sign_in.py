@@ -105,3 +105,26 @@ def test_bad_input_gets_a_page_and_never_an_error(client, address):
 def test_no_script_and_no_style_stands_in_a_page(client):
     policy = client.get(reverse("pages:login")).headers["Content-Security-Policy"]
     assert "unsafe" not in policy
+
+
+def test_a_form_that_was_sent_after_the_log_out_leads_back_to_its_page_and_says_that_it_was_not_done(operator):
+    client = Client()
+    asked = client.post(reverse("pages:token_add"), {}, headers={"Referer": "http://testserver/account/access/?a=1"})
+    assert led_to(asked) == "/login/?next=/account/access/%3Fa%3D1"
+    assert "You were logged out before you sent this, so it was not done." in client.get("/login/").content.decode()
+    assert led_to(sign_in(operator, "/account/access/?a=1", client=client)) == "/account/access/?a=1"
+
+
+@pytest.mark.parametrize("referer", ["", "https://evil.example/account/", "//evil.example", "http://[", "javascript:0"])
+def test_a_form_that_names_no_page_of_ours_leads_back_to_its_own_address(client, referer):
+    asked = client.post("/account/preferences/", {}, headers={"Referer": referer})
+    assert led_to(asked) == "/login/?next=/account/preferences/"
+
+
+@pytest.mark.parametrize("name", ["pages:home", "pages:devices", "pages:access", "admin:index", "pages:manifest"])
+def test_nobody_goes_back_to_pages_of_a_person_who_logged_out(staff, name):
+    client = Client()
+    client.force_login(staff)
+    kept = client.get(reverse(name)).headers["Cache-Control"]
+    assert "no-store" in kept
+    assert "private" in kept

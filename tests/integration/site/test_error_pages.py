@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -94,3 +95,51 @@ def test_programs_get_json(client, db):
 def test_a_missing_slash_is_put_right(page):
     assert page.get("/admin/tasks_app/device?q=van").headers["Location"] == "/admin/tasks_app/device/?q=van"
     assert page.get("/admin").headers["Location"] == "/admin/"
+
+
+IN_BOTH = [("en", "Nothing was changed."), ("pt-BR", "Nada foi alterado.")]
+
+
+@pytest.mark.parametrize(("language", "sentence"), IN_BOTH)
+def test_a_request_that_cannot_be_read_is_answered_with_a_page(page, language, sentence):
+    many = {f"field{number}": "1" for number in range(1100)}
+    for answer in (
+        page.get("/login/", headers={"Host": "evil.example", "Accept-Language": language}),
+        page.post("/login/", many, headers={"Accept-Language": language}),
+    ):
+        assert answer.status_code == 400
+        assert sentence in answer.content.decode()
+
+
+@pytest.mark.parametrize(("language", "sentence"), IN_BOTH)
+def test_an_address_that_takes_forms_only_has_a_page_all_the_same(page, language, sentence):
+    answer = page.get(reverse("pages:logout"), headers={"Accept-Language": language})
+    text = answer.content.decode()
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST, OPTIONS")
+    assert sentence in text
+    assert f'href="{reverse("pages:home")}"' in text
+
+
+def test_a_database_that_is_away_is_said_on_a_page_that_does_without(transactional_db, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.cookies["sessionid"] = "a" * 32
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        answers = [
+            client.get(address, headers={"Accept-Language": "pt-BR"}) for address in ("/", "/login/", "/nowhere")
+        ]
+        connection.close()
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
+    assert all("Tente de novo em instantes" in answer.content.decode() for answer in answers)
+
+
+def test_a_fault_of_ours_is_said_with_the_number_of_the_request(operator, monkeypatch):
+    client = Client(raise_request_exception=False)
+    client.force_login(operator)
+    monkeypatch.setattr("tasks_app.pages.devices.views.render", None)
+    answer = client.get(reverse("pages:devices"), headers={"X-Request-ID": "number-7"})
+    text = answer.content.decode()
+    assert answer.status_code == 500
+    assert "The fault is ours" in text
+    assert "number-7" in text
