@@ -78,18 +78,19 @@ class _Header(NamedTuple):
 
 
 def cut(data: bytes, session: TrackerSession) -> Cut:
-    """Cut frames, each with its 7E before it and without the one behind it. Others than frames are skipped."""
+    """Cut frames, each with its 7E before it and without the one behind it. Others than frames are skipped.
+
+    The last 7E stays where more may come: it is the end of a frame, and may be the start of the next one.
+    """
     frames: list[bytes] = []
     end = 0
     for found in _FRAME.finditer(data):
         frames.append(found[0])
         end = found.end()
     last = data.rfind(b"\x7e", end)
-    if last < 0 or len(data) - last > MAX_CONTENT_BYTES:
-        used = len(data)
-    else:
-        # The last 7E begins a frame, but where nothing follows the one that ends the last frame.
-        used = last + 1 if frames and last == end == len(data) - 1 else last
+    used = len(data)
+    if last >= 0 and len(data) - last <= MAX_CONTENT_BYTES:
+        used = last + 1 if session.transport == "udp" and frames and last == end == len(data) - 1 else last
     marks = data.count(b"\x7e", 0, used)
     return Cut(frames, used, max(0, used - marks - sum(map(len, frames)) + len(frames)))
 

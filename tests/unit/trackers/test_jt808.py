@@ -206,7 +206,17 @@ def test_frames_may_share_the_mark_between_them():
     first, second = BY_NAME["location"].data, BY_NAME["heartbeat"].data
     found = PROTOCOL.cut(b"noise" + first + second[1:] + first, TrackerSession())
     assert (found.frames, found.skipped) == ([first[:-1], second[:-1], first[:-1]], 5)
-    assert found.used == 5 + len(first) + len(second) - 1 + len(first)
+    assert found.used == 5 + len(first) + len(second) - 1 + len(first) - 1
+
+
+def test_a_mark_that_is_shared_may_come_before_the_rest():
+    first, second = BY_NAME["location"].data, BY_NAME["heartbeat"].data
+    session = TrackerSession()
+    found = PROTOCOL.cut(first, session)
+    assert found.frames == [first[:-1]]
+    assert PROTOCOL.cut(first[found.used :] + second[1:], session).frames == [second[:-1]]
+    assert PROTOCOL.cut(first[found.used :] + second, session).frames == [second[:-1]]
+    assert PROTOCOL.cut(first, TrackerSession(transport="udp")).used == len(first)
 
 
 def test_a_tracker_whose_number_is_no_digits_is_an_imei():
