@@ -6,7 +6,7 @@ from typing import Any
 
 from environ import Env
 
-# A replica whose host is gone must not hold a report up until the time limit of its job: libpq's options.
+# A server whose host is gone must hold up no request, and no job until its time limit: libpq's options.
 _GIVES_UP_SOON = {
     "connect_timeout": 3,
     "tcp_user_timeout": 10_000,
@@ -26,11 +26,15 @@ def databases(
         # `iterator()` fetches whole: the cursor of a session would not survive PgBouncer (tasks_app/queries/streaming.py).
         "DISABLE_SERVER_SIDE_CURSORS": True,
     }
-    found: dict[str, dict[str, Any]] = {"default": {**Env.db_url_config(url), **common}}
+    found: dict[str, dict[str, Any]] = {"default": {**_reachable(url), **common}}
     if test_suffix:
         found["default"]["TEST"] = {"NAME": f"test_tracker_{test_suffix}"}
     if replica_url:
-        replica = Env.db_url_config(replica_url)
-        options = {**_GIVES_UP_SOON, **replica.get("OPTIONS", {})}
-        found["replica"] = {**replica, **common, "OPTIONS": options, "TEST": {"MIRROR": "default"}}
+        found["replica"] = {**_reachable(replica_url), **common, "TEST": {"MIRROR": "default"}}
     return found
+
+
+def _reachable(url: str) -> dict[str, Any]:
+    """Return the database at this address, which is given up soon unless its address says otherwise."""
+    database = Env.db_url_config(url)
+    return {**database, "OPTIONS": {**_GIVES_UP_SOON, **database.get("OPTIONS", {})}}

@@ -144,6 +144,8 @@ DATABASES = databases(
     max_age_seconds=env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
     test_suffix=env.str("TEST_DB_SUFFIX", default=""),
 )
+# Of web processes.
+DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=20.0)
 DATABASE_ROUTERS = ["tasks_app.queries.replica.ReplicaRouter"] if "replica" in DATABASES else []
 # A report waits so long for the replica to have what the primary has; after that it is computed from the primary.
 REPLICA_MAX_LAG_SECONDS = env.float("REPLICA_MAX_LAG_SECONDS", default=10.0)
@@ -263,8 +265,7 @@ LIVE_MAX_CONNECTIONS_PER_USER = env.count("LIVE_MAX_CONNECTIONS_PER_USER", defau
 LIVE_AUTHENTICATE_SECONDS = env.float("LIVE_AUTHENTICATE_SECONDS", default=10.0)
 # Connections of users who logged out or lost a fleet end at once, or after this time if the change was not announced.
 LIVE_CHECK_SECONDS = env.float("LIVE_CHECK_SECONDS", default=1.0)
-# The interval at which devices are read again from the database, for changes that were missed.
-LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)
+LIVE_REREAD_SECONDS = env.float("LIVE_REREAD_SECONDS", default=30.0)  # of devices, for changes that were missed
 
 # --- Security ---------------------------------------------------------------------------------------------------------
 
@@ -321,8 +322,7 @@ HEALTH_MAX_JOB_AGE_SECONDS = env.float("HEALTH_MAX_JOB_AGE_SECONDS", default=180
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 
-# True opens /metrics to everyone: for a network that only the scraper reaches.
-METRICS_PUBLIC = env.bool("METRICS_PUBLIC", default=False)
+METRICS_PUBLIC = env.bool("METRICS_PUBLIC", default=False)  # to everyone: for a network that only the scraper reaches
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=env.count("API_TOKEN_TTL_DAYS", default=90)),
     "AUTO_REFRESH": False,

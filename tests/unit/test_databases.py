@@ -14,9 +14,10 @@ def test_without_a_replica_there_is_one_database():
     found = databases(PRIMARY, max_age_seconds=60)
     assert list(found) == ["default"]
     assert found["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+    assert found["default"]["OPTIONS"]["connect_timeout"] == 3
 
 
-def test_a_replica_that_does_not_answer_is_given_up_soon_unless_its_url_says_otherwise():
+def test_a_server_that_does_not_answer_is_given_up_soon_unless_its_url_says_otherwise():
     replica = databases(PRIMARY, REPLICA, max_age_seconds=60, test_suffix="x")["replica"]
     assert (replica["HOST"], replica["PORT"]) == ("two", 5433)
     assert replica["OPTIONS"]["connect_timeout"] == 9

@@ -144,7 +144,7 @@ def test_nothing_pickles_or_evaluates():
 
 def test_each_copy_raises_the_errors_of_django():
     """The driver's own are no trouble of the database to a worker: it would take them for the job's."""
-    users = [path for path in python_files() if "copy_expert" in path.read_text()]
+    users = [path for path in python_files() if "cursor.copy_expert" in path.read_text()]
     assert users == [ROOT / "tasks_app/utils/copying.py"]
 
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
+from tasks_app.api.errors import DATABASE_DOWN, json_problem, problem_of
 from tasks_app.api.ingest_limits import count_together
 from tasks_app.api.intake.ordinary import Ordinary
 from tasks_app.api.intake.osmand import ordinary_osmand
@@ -56,12 +57,17 @@ class _Sent:
 def take_in_together(requests: Sequence[HttpRequest]) -> list[HttpResponse | None]:
     """Take in the ordinary messages among these requests; return the answer to each, None for one left to its view.
 
-    The fixes of an answered request are in the buffer. Raises errors of the database and of Redis, BufferFull: then all
-    are left to their views, of which some may have been added already. The pipeline stores a fix once.
+    The fixes of a request answered 2xx are in the buffer; while the database is away all are answered 503. Raises errors of
+    Redis, BufferFull: then all are left to their views, of which some may have been added already. The pipeline stores a fix
+    once.
     """
     now = timezone.now()
     sent = {place: one for place, request in enumerate(requests) if (one := _sent(request))}
-    devices = devices_of_keys({one.key for one in sent.values()})
+    try:
+        devices = devices_of_keys({one.key for one in sent.values()})
+    except DATABASE_DOWN as error:
+        # Each view would ask for the key as well, and wait as long for a database that hangs.
+        return [_unavailable(error) if place in sent else None for place in range(len(requests))]
     read = {
         place: (device, message)
         for place, one in sent.items()
@@ -74,6 +80,11 @@ def take_in_together(requests: Sequence[HttpRequest]) -> list[HttpResponse | Non
         for place, message in messages.items():
             count_received(sent[place].source, len(message.fixes))
     return [messages[place].answer if place in messages else None for place in range(len(requests))]
+
+
+def _unavailable(error: Exception) -> HttpResponse | None:
+    problem = problem_of(error)
+    return None if problem is None else json_problem(problem)
 
 
 def _sent(request: HttpRequest) -> _Sent | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 import redis
+from django.db import connection
 from django.test import Client
 
 from tasks_app.api.intake import together
@@ -245,6 +246,18 @@ def test_what_fails_for_all_is_left_to_django_message_by_message(error, web, dev
     monkeypatch.setattr(together, "add_to_buffer", fail)
     assert [status for status, _, _ in web.send({"query": query(key)}, {"query": query(key)})] == [418, 418]
     monkeypatch.undo()
+    assert web.status(query=query(key)) == 200
+
+
+def test_while_the_database_is_away_all_are_to_be_sent_again_and_nobody_asks_a_second_time(
+    web, device, key, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        answers = web.send({"query": query(key)}, {"path": POSITIONS, "headers": bearer(key), "body": [position()]})
+    assert [(status, headers["Retry-After"]) for status, headers, _ in answers] == [(503, "5"), (503, "5")]
+    assert json.loads(answers[0][2])["code"] == "database_unavailable"
+    assert web.django.bodies == []
     assert web.status(query=query(key)) == 200
 
 
