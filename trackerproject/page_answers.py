@@ -28,7 +28,7 @@ def page_answers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
         if request.user.is_authenticated:
             # Whoever comes to the browser after a log-out does not go back to what it showed.
             response.headers.setdefault("Cache-Control", "private, no-store")
-        elif (request.method, response.status_code) == ("POST", 302) and (login := _login_page(response)):
+        elif _is_form(request) and (login := _login_page(response)):
             response = _ask_to_log_in(request, login)
         return response
 
@@ -41,8 +41,15 @@ def _with_page(request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
     return page
 
 
+def _is_form(request: HttpRequest) -> bool:
+    """Whether a person sent a form, and waits for a page; scripts that look at one while it is filled in do not."""
+    return request.method == "POST" and "text/html" in request.headers.get("Accept", "")
+
+
 def _login_page(response: HttpResponse) -> str:
     """Return the address of the page to log in on to which a view leads; "" if it leads elsewhere."""
+    if response.status_code != 302:
+        return ""
     address, _mark, following = response.headers.get("Location", "").partition("?next=")
     return address if following and address in (reverse("pages:login"), reverse("admin:login")) else ""
 

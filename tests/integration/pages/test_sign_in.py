@@ -109,7 +109,8 @@ def test_no_script_and_no_style_stands_in_a_page(client):
 
 def test_a_form_that_was_sent_after_the_log_out_leads_back_to_its_page_and_says_that_it_was_not_done(operator):
     client = Client()
-    asked = client.post(reverse("pages:token_add"), {}, headers={"Referer": "http://testserver/account/access/?a=1"})
+    browser = {"Accept": "text/html", "Referer": "http://testserver/account/access/?a=1"}
+    asked = client.post(reverse("pages:token_add"), {}, headers=browser)
     assert led_to(asked) == "/login/?next=/account/access/%3Fa%3D1"
     assert "You were logged out before you sent this, so it was not done." in client.get("/login/").content.decode()
     assert led_to(sign_in(operator, "/account/access/?a=1", client=client)) == "/account/access/?a=1"
@@ -117,8 +118,14 @@ def test_a_form_that_was_sent_after_the_log_out_leads_back_to_its_page_and_says_
 
 @pytest.mark.parametrize("referer", ["", "https://evil.example/account/", "//evil.example", "http://[", "javascript:0"])
 def test_a_form_that_names_no_page_of_ours_leads_back_to_its_own_address(client, referer):
-    asked = client.post("/account/preferences/", {}, headers={"Referer": referer})
+    asked = client.post("/account/preferences/", {}, headers={"Accept": "text/html", "Referer": referer})
     assert led_to(asked) == "/login/?next=/account/preferences/"
+
+
+def test_a_script_that_asks_after_the_log_out_leaves_no_sentence(client):
+    for _time in range(2):
+        client.post(reverse("pages:area_text"), {}, headers={"Accept": "*/*"})
+    assert "You were logged out" not in client.get("/login/").content.decode()
 
 
 @pytest.mark.parametrize("name", ["pages:home", "pages:devices", "pages:access", "admin:index", "pages:manifest"])
