@@ -26,6 +26,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "tasks_app/components.css",
         "unfold/css/styles.css",
         "tasks_app/theme.css",
+        "tasks_app/print.css",
     ),
     f"{FOLDER}/admin.js": (
         "tasks_app/theme.js",
@@ -51,7 +52,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/admin/RelatedObjectLookups.js",
         "admin/js/autocomplete.js",
     ),
-    f"{FOLDER}/pages.css": ("tasks_app/tokens.css", "tasks_app/components.css", "tasks_app/pages.css"),
+    f"{FOLDER}/pages.css": tuple(f"tasks_app/{name}.css" for name in ("tokens", "components", "pages", "print")),
     f"{FOLDER}/map.css": ("js_lib_leaflet/leaflet.css", "tasks_app/map/map.css"),
     f"{FOLDER}/map.js": ("js_lib_leaflet/leaflet.js", *(f"tasks_app/map/{name}.js" for name in _MAP)),
     f"{FOLDER}/live_map.js": ("tasks_app/live_socket.js", *(f"tasks_app/live_map/{name}.js" for name in _LIVE_MAP)),

@@ -119,3 +119,14 @@ def test_a_long_name_widens_no_page(browser, live_server, staff, fleet, make_dev
         for address in (*lists, *rows, *of_staff):
             visit.page.goto(live_server.url + address)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_paper_shows_what_is_to_be_read_dark_on_white(browser, live_server, operator, device):
+    for visit in visit_of(browser, live_server.url, color_scheme="dark"):
+        page = enter(visit, operator).page
+        visit.open("pages:devices")
+        page.emulate_media(media="print")
+        expect(page.get_by_role("link", name=device.name)).to_be_visible()
+        for clicked in (".tk-skip", ".tk-nav", ".tk-filter-bar"):
+            expect(page.locator(clicked)).to_be_hidden()
+        assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
