@@ -87,6 +87,13 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
     timeout = options.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
         raise InvalidArguments(f"timeout={timeout!r} is no number of seconds.")
+    # Before anything is made: it has bounds.
+    JobOptions(timeout_seconds=timeout)
+
+
+def refuse_timeout_here() -> NoReturn:
+    """Raise NotOffered for a time limit of a job that runs where it is made."""
+    refuse("The option timeout together with sync=True", "only a worker can interrupt a task.")
 
 
 OPTIONS = frozenset(REFUSED_OPTIONS) | {"save", "sync", "broker", "cluster", "timeout", "group", "hook"}

@@ -23,6 +23,7 @@ from tasks_app.engine.broker import (
     queue_of_broker,
     refuse,
     refuse_queue,
+    refuse_timeout_here,
     step_of,
     take_options,
     task_of,
@@ -96,6 +97,8 @@ def _chained(item: Any) -> Step:
     options = take_options(kwargs)
     if options.pop("group", None):
         refuse("The option group of a step", "async_chain(group=...) is the label of all steps.")
+    if options.pop("sync", False):
+        refuse("The option sync of a step", "async_chain(sync=True) runs all steps here.")
     task = task_of(func)
     check_options(options, task)
     return replace(step_of(task, args, kwargs, options), is_immutable=True)
@@ -104,6 +107,8 @@ def _chained(item: Any) -> Step:
 def _make(step: Step, job_id: UUID, label: str, *, is_here: bool) -> None:
     """Make the group or chain; with `is_here` its jobs run in this process, and their rows are kept."""
     check_numbers(step.kind, len(step.members), len(step.members))
+    if is_here and any(one.timeout_seconds for one in step.members):
+        refuse_timeout_here()
     make(InlineJobs() if is_here else current_backend(), step, job_id, JobOptions(flow=Flow(label=label)))
 
 

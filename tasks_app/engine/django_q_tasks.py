@@ -24,6 +24,7 @@ from tasks_app.engine.broker import (
     enqueue_package,
     package_options,
     refuse,
+    refuse_timeout_here,
     step_of,
     take_options,
     task_of,
@@ -110,7 +111,7 @@ def async_task(func: Any, *args: Any, **kwargs: Any) -> str:
     task = task_of(func)
     check_options(options, task)
     if options["sync"] and options.get("timeout"):
-        refuse("The option timeout together with sync=True", "only a worker can interrupt a task.")
+        refuse_timeout_here()
     step = step_of(task, args, kwargs, options)
     name, job_id = uuid()
     package = {"id": job_id, "name": name, "func": func, "args": args, "kwargs": kwargs, "started": timezone.now()}

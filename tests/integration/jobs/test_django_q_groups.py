@@ -25,6 +25,7 @@ from tasks_app.engine import InvalidArguments, JobHandle, UnknownTask, WouldDead
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.enqueueing import RedisBackend
+from tasks_app.engine.errors import NotOffered
 from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.testing import inline_jobs
@@ -163,6 +164,26 @@ def test_steps_that_cannot_be_are_refused(item):
     with pytest.raises((InvalidArguments, UnknownTask)):
         async_chain([item])
     assert queue_size() == 0
+
+
+@pytest.mark.parametrize("seconds", [0, -5, float("nan"), 10**9])
+def test_of_a_time_limit_that_cannot_be_nothing_is_made(seconds):
+    for make in (
+        lambda: async_iter("probe_add", [1, 2], timeout=seconds),
+        lambda: async_chain([("probe_add", (1,), {"timeout": seconds})]),
+    ):
+        with pytest.raises(InvalidArguments, match="time limit"):
+            make()
+    assert remaining_keys() == []
+
+
+@pytest.mark.parametrize("options", [{"sync": True}, {"timeout": 5}])
+def test_options_without_a_meaning_for_steps_and_jobs_that_run_here_are_refused(options):
+    with pytest.raises(NotOffered, match="sync"):
+        async_chain([("probe_add", (1,), options)], sync=True)
+    with pytest.raises(NotOffered, match="timeout together with sync=True"):
+        async_iter("probe_add", [1, 2], timeout=5, sync=True)
+    assert not Job.objects.exists()
 
 
 def test_members_made_by_the_sweep_have_the_label(run_jobs):
