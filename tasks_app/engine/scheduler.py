@@ -128,9 +128,11 @@ def _record_ended(part: JobQueue) -> int:
     ended = [job for job in hashes if job and job.state not in LIVE_STATES]
     store_rows([*chain.from_iterable(map(_rows_of_parts, ended)), *map(ended_record, ended)])
     follow_stored(part.name, {job.job_id: job.message for job in ended})
-    part.ack_ended(job_ids)
+    # Schedulers tick at the same second, and who cancels a job writes its row, too.
+    counted = part.ack_ended(job_ids)
     for job in ended:
-        JOBS_FINISHED.add(1, job.queue, task_label(job.task), str(job.state))
+        if job.job_id in counted:
+            JOBS_FINISHED.add(1, job.queue, task_label(job.task), str(job.state))
     return len(job_ids)
 
 

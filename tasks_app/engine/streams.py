@@ -287,9 +287,13 @@ class JobQueue:
             self.client.zrem(self.keys.ended, *(raw for raw in listed if not is_job_id(read_text(raw))))
         return ids
 
-    def ack_ended(self, job_ids: list[str]) -> None:
-        """Leave tombstones of jobs that ended without a worker, after their rows are written."""
-        self._run("ack_ended", [self.keys.ended], [self.keys.job_prefix, self._tombstone_ms, *job_ids])
+    def ack_ended(self, job_ids: list[str]) -> set[str]:
+        """Leave tombstones of jobs that ended without a worker, after their rows are written.
+
+        Returns the ids of those for which no other process did it before.
+        """
+        arguments = [self.keys.job_prefix, self._tombstone_ms, *job_ids]
+        return set(map(read_text, self._run("ack_ended", [self.keys.ended], arguments)))
 
     def _run(self, name: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         return run_script(self.client, name, keys, arguments)

@@ -59,6 +59,7 @@ _INSERT = (
     f"INSERT INTO tasks_app_job (id, {_COLUMNS})"  # noqa: S608 - the names above
     f" SELECT job_id, {_COLUMNS} FROM json_to_recordset(%s) AS job(job_id uuid, {_FIELDS}) ON CONFLICT (id) DO NOTHING"
 )
+_INSERT_AND_TELL = f"{_INSERT} RETURNING id::text"
 
 # A worker asks this for every batch. In a query of its own the array is no constant whose every value would be estimated.
 _STATES = "SELECT id::text, state FROM tasks_app_job WHERE id = ANY((SELECT %s::uuid[])::uuid[])"
@@ -71,8 +72,12 @@ def store_finished(jobs: list[FinishedJob]) -> int:
 
     Raises DatabaseError and encoding errors.
     """
-    count = _insert(jobs)
-    if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED]:
+    if all(job.state == JobState.SUCCEEDED for job in jobs):
+        return _insert(jobs)
+    new: set[str] = set()
+    count = _insert(jobs, new)
+    # Another process may have stored the same end, or another one that counts.
+    if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED and job.job_id in new]:
         _signal(not_done)
     return count
 
@@ -136,12 +141,15 @@ def _finished_job(*, id: UUID, state: str, retry_of: UUID | None, parent_id: UUI
     )
 
 
-def _insert(jobs: list[FinishedJob]) -> int:
+def _insert(jobs: list[FinishedJob], new: set[str] | None = None) -> int:
+    """Write the rows and return how many were new, whose ids go to `new`."""
     encoded = msgspec.json.encode(jobs)
     if len(encoded) > MAX_STATEMENT_BYTES and len(jobs) > 1:
         half = len(jobs) // 2
-        return _insert(jobs[:half]) + _insert(jobs[half:])
+        return _insert(jobs[:half], new) + _insert(jobs[half:], new)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_INSERT, [encoded.decode()])
+        cursor.execute(_INSERT if new is None else _INSERT_AND_TELL, [encoded.decode()])
         count: int = cursor.rowcount
+        if new is not None:
+            new.update(job_id for (job_id,) in cursor.fetchall())
     return count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from unittest import mock
 
 import pytest
 import redis
@@ -12,12 +13,15 @@ from tasks_app.engine.clocks import ClockGuard
 from tasks_app.engine.cluster import Cluster
 from tasks_app.engine.connection import client
 from tasks_app.engine.housekeeping import Housekeeping
-from tasks_app.engine.scheduler import SchedulerProcess
+from tasks_app.engine.metrics.jobs import JOBS_FINISHED
+from tasks_app.engine.scheduler import SchedulerProcess, record_ended
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker, job_store
 from tasks_app.models import Job
+from tasks_app.signals import jobs_not_done
 from tests.support.probe import tasks as probe
+from tests.support.signals import recorded_signals
 
 
 @pytest.fixture
@@ -181,3 +185,36 @@ def test_one_step_of_the_scheduler_that_fails_holds_up_none_of_the_others():
         raise LookupError("caf\udce9")
 
     SchedulerProcess._run_step("step", fail)
+
+
+def test_two_schedulers_that_write_the_same_rows_tell_and_count_each_end_once(transactional_db, queue):
+    jobs = probe.probe_note.enqueue_many([("a",), ("b",)])
+    list(queue.purge({"by": None, "reason": "enough"}))
+    store = job_store().store_finished
+
+    def store_beside_another(rows):
+        with mock.patch.object(job_store(), "store_finished", store):
+            record_ended(queue)
+        return store(rows)
+
+    with (
+        recorded_signals(jobs_not_done) as sent,
+        mock.patch.object(JOBS_FINISHED, "add") as counted,
+        mock.patch.object(job_store(), "store_finished", store_beside_another),
+    ):
+        assert record_ended(queue) == 2
+    assert sorted(job.job_id for one in sent[jobs_not_done] for job in one["jobs"]) == sorted(map(str, jobs))
+    assert counted.call_count == 2
+
+
+def test_a_late_failure_of_a_job_that_has_succeeded_is_told_to_nobody(run_jobs, queue):
+    job = probe.probe_note.delay("once")
+    late = worker_with_jobs("late", 1)
+    queue.recover("late", "went silent", dead_after_seconds=0, running=None)
+    run_jobs()
+    running = late.jobs.begin_next("positions", flush=late.results.flush)
+    running.first.open()
+    running.first.fail(ValueError("late"))
+    with recorded_signals(jobs_not_done) as sent:
+        assert job_store().store_finished([running.first.finished_job()]) == 0
+    assert (job.state, sent[jobs_not_done]) == ("succeeded", [])
