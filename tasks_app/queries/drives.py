@@ -50,17 +50,18 @@ class Drive:
         return sum(start.timestamp() <= stop.started_seconds < end.timestamp() for stop in self.stops)
 
 
-def read_drive(device: Device, start: datetime, end: datetime) -> Drive:
+def read_drive(device: Device, start: datetime, end: datetime, *, since: datetime = BEGINNING) -> Drive:
     """Read the device's fixes around `[start, end)`: as far to either side as it takes for the trips and stops that touch
-    the range to be the same whatever range is asked (see `geo.motion.timeline`), however long they are."""
+    the range to be the same whatever range is asked (see `geo.motion.timeline`), however long they are. Fixes before
+    `since` are as if they were not there."""
     before, after, is_first, is_last = FIRST_MARGIN, FIRST_MARGIN, False, False
     while True:
-        low, high = _minus(start, before), _plus(end, after)
+        low, high = max(since, _minus(start, before)), _plus(end, after)
         fixes = track(device.pk, low, high)
         steps = steps_of(fixes, device)
         found = _timeline(steps, is_first, is_last)
         early, late = found.certain_from_seconds > start.timestamp(), found.certain_to_seconds < end.timestamp()
-        is_first = is_first or (early and not _has_fix(device.pk, BEGINNING, low))
+        is_first = is_first or (early and not _has_fix(device.pk, since, low))
         is_last = is_last or (late and not _has_fix(device.pk, high, END))
         if (is_first or not early) and (is_last or not late):
             break

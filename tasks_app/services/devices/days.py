@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -24,11 +24,13 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from tasks_app.geo.days import day_range, day_start
-from tasks_app.geo.figures import FIGURE_NAMES, Figures
+from tasks_app.geo.figures import FIGURE_NAMES, Figures, total
+from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.queries.replica import PRIMARY, await_replica, reads_from
+from tasks_app.services.devices.kept_days import add_to_kept, free_spans, kept_rows
 from tasks_app.services.devices.odometer_moves import move_odometer
 
 logger = logging.getLogger(__name__)
@@ -106,24 +108,14 @@ def mark_all_days(devices: QuerySet[Device]) -> None:
 
     The days beside them too, since another zone's midnight moves fixes from one day to the next.
     """
-    for device in devices.select_related("fleet"):
+    for device in devices:
         oldest = Position.objects.filter(device=device).order_by("fix_time").values_list("fix_time", flat=True).first()
         if oldest is None:
             continue
-        first = _first_whole_day(device, oldest)
         whole = set(DeviceDay.objects.filter(device=device, first_fix_at__gte=oldest).values_list("day", flat=True))
-        around = {day + timedelta(days=offset) for day in whole for offset in (-1, 0, 1)}
-        days = whole | {day for day in around if day >= first}
+        days = {day + timedelta(days=offset) for day in whole for offset in (-1, 0, 1)}
         DirtyDay.objects.bulk_create([DirtyDay(device=device, day=day) for day in sorted(days)], ignore_conflicts=True)
         DirtyDay.objects.filter(device=device, day__in=days).update(claimed_at=None)
-
-
-def _first_whole_day(device: Device, oldest: datetime) -> date:
-    """The first day no fix of which was lost to retention: that of the oldest fix, unless a roll-up knows an older one."""
-    zone = device.fleet.zone
-    day = oldest.astimezone(zone).date()
-    known = DeviceDay.objects.filter(device=device, first_fix_at__lt=oldest, last_fix_at__gte=day_start(day, zone))
-    return day + timedelta(days=1) if known.exists() else day
 
 
 def _claim(dirty_ids: Sequence[int]) -> list[tuple[Device, list[DirtyDay]]]:
@@ -164,6 +156,8 @@ def _stretches(days: Sequence[date]) -> list[list[date]]:
 def _compute_days(device: Device, days: list[date], now: datetime) -> list[float]:
     """Compute consecutive days, and neighbours that change with them; return the change of each in meters."""
     drive = _read(device, days)
+    if len(days) > 1 and _lacks_fixes(device, days, drive):
+        return [change for day in days for change in _compute_days(device, [day], now)]
     before, after = _fix_before(device, drive), _fix_after(device, drive)
     changes = _write(device, days, drive, (before, after), now)
     for day in _stale_neighbours(device, days, drive, before, after):
@@ -174,7 +168,33 @@ def _compute_days(device: Device, days: list[date], now: datetime) -> list[float
 
 def _read(device: Device, days: Sequence[date]) -> Drive:
     zone = device.fleet.zone
-    return read_drive(device, day_start(days[0], zone), day_range(days[-1], zone)[1])
+    start, end = day_start(days[0], zone), day_range(days[-1], zone)[1]
+    drive = read_drive(device, start, end)
+    since = _end_of_dropped(device, days[0], drive)
+    return drive if since is None else read_drive(device, start, end, since=since)
+
+
+def _end_of_dropped(device: Device, first: date, drive: Drive) -> datetime | None:
+    """The time until which positions before `first` were dropped, where one that stayed (of an event) is all that is left
+    before it: the line from there to here was driven in days that have their roll-ups."""
+    earlier = DeviceDay.objects.filter(device=device, day__lt=first).order_by("-day")
+    known = earlier.values_list("last_fix_at", flat=True).first()
+    if known is None:
+        return None
+    before, inside = (
+        _fix_before(device, drive, known),
+        _fixes_of(drive, max(drive.start, known + timedelta(microseconds=1)), drive.end),
+    )
+    if before is None or not len(inside) or inside[0] - before.timestamp() <= MotionRules.max_gap_seconds:
+        return None
+    return known if known - before > timedelta(seconds=MotionRules.max_gap_seconds) else None
+
+
+def _lacks_fixes(device: Device, days: Sequence[date], drive: Drive) -> bool:
+    """Whether roll-ups of these days were made of more fixes than there are now."""
+    spans = DeviceDay.objects.filter(device=device, day__in=days)
+    known = list(spans.values_list("first_fix_at", "last_fix_at", "fix_count"))
+    return any(len(_fixes_of(drive, first, last)) < count - 1 for first, last, count in known)
 
 
 def _stale_neighbours(
@@ -213,19 +233,23 @@ def _write(
     zone = device.fleet.zone
     edges = [*(day_start(day, zone) for day in days), drive.end]
     known = {row.day: row for row in DeviceDay.objects.filter(device=device, day__in=days)}
-    figures, rows, gone, changes = drive.figures(edges), [], [], []
-    for day, (start, end), found in zip(days, pairwise(edges), figures, strict=True):
+    kept = kept_rows(device, days)
+    rows, gone, changes = [], [], []
+    for day, (start, end), found in zip(days, pairwise(edges), _figures(drive, edges, kept), strict=True):
         row, in_same_zone = known.get(day), day in known and known[day].time_zone == device.fleet.time_zone
-        if row is not None and in_same_zone and found.fix_count < row.fix_count:
+        if row is not None and (
+            not found.fix_count if day in kept else in_same_zone and found.fix_count < row.fix_count
+        ):
             changes.append(0.0)
             continue
-        changes.append(
-            found.distance_meters * bool(found.fix_count) - (row.distance_meters if row is not None else 0.0)
-        )
+        former_meters = 0.0 if row is None or day in kept else row.distance_meters
+        changes.append(found.distance_meters * bool(found.fix_count) - former_meters)
         if found.fix_count:
             counted = _events(device, start, end)
             events = most(row.event_counts, counted) if row is not None and in_same_zone else counted
-            rows.append(_row(device, day, drive, _Span(start, end, *around), found, events, now))
+            spans = free_spans(start, end, kept.values())
+            made = _row(device, day, drive, _Span(spans[0][0], spans[-1][1], *around), found, events, now)
+            rows.append(add_to_kept(kept[day], made) if day in kept else made)
         elif row is not None:
             gone.append(day)
     DeviceDay.objects.filter(device=device, day__in=gone).delete()
@@ -233,6 +257,14 @@ def _write(
         rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*FIGURE_NAMES, *_OTHERS]
     )
     return changes
+
+
+def _figures(drive: Drive, edges: Sequence[datetime], kept: Mapping[date, DeviceDay]) -> list[Figures]:
+    """The figures of each day, less the time that kept roll-ups hold."""
+    if not kept:
+        return drive.figures(edges)
+    days = [free_spans(start, end, kept.values()) for start, end in pairwise(edges)]
+    return [total(drive.figures(span)[0] for span in spans) for spans in days]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,12 +309,13 @@ def _fixes_of(drive: Drive, start: datetime, end: datetime) -> Any:
     return times[np.searchsorted(times, start.timestamp()) : np.searchsorted(times, end.timestamp())]
 
 
-def _fix_before(device: Device, drive: Drive) -> datetime | None:
-    """The last fix before the drive's days."""
+def _fix_before(device: Device, drive: Drive, known: datetime | None = None) -> datetime | None:
+    """The last fix before the drive's days, or until a fix in them that is known."""
     times = drive.fixes.times_seconds
-    if place := int(np.searchsorted(times, drive.start.timestamp())):
+    start = drive.start if known is None else max(drive.start, known + timedelta(microseconds=1))
+    if place := int(np.searchsorted(times, start.timestamp())):
         return datetime_of(times[place - 1])
-    found = Position.objects.filter(device=device, fix_time__lt=drive.start).order_by("-fix_time")
+    found = Position.objects.filter(device=device, fix_time__lt=start).order_by("-fix_time")
     return found.values_list("fix_time", flat=True).first()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.db.models import Sum
 
 from tasks_app.geo.days import day_parts, day_range
 from tasks_app.ingest.fix import Fix
@@ -242,6 +243,53 @@ def test_another_kind_or_fleet_makes_the_days_dirty(device, change):
         setattr(device, name, value or Fleet.objects.create(name="Elsewhere", time_zone="UTC"))
     device.save()
     assert DirtyDay.objects.filter(device=device, day=date(2026, 3, 6)).exists()
+
+
+def a_week_cut_by_retention(device, *, nights: int = 7) -> dict[str, float]:
+    """Eight days with a drive in the morning and one over midnight, of five of which only the position of an event is left."""
+    store(
+        *(
+            fixes(device, MIDNIGHT + (24 * day + 8) * HOUR, 30, longitude=-46 + (0.9 if nights else 30 * KM) * day)
+            for day in range(8)
+        ),
+        *(fixes(device, MIDNIGHT + (24 * day + 23.8) * HOUR, 30, longitude=-45.5 + 0.9 * day) for day in range(nights)),
+    )
+    refreshed_days(device)
+    before = sums_of(device)
+    kept = MIDNIGHT + 8 * HOUR + 10 * MINUTE
+    Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 5 * 24 * HOUR - 3 * HOUR).exclude(
+        fix_time=kept
+    ).delete()
+    return before
+
+
+def sums_of(device) -> dict[str, float]:
+    rows = DeviceDay.objects.filter(device=device)
+    sums = rows.aggregate(km=Sum("distance_meters") / 1000, trips=Sum("trip_count"), fixes=Sum("fix_count"))
+    odometer_meters = DeviceState.objects.values_list("odometer_meters", flat=True).get(device=device)
+    return {**sums, "odometer_km": odometer_meters / 1000}
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles", "Pacific/Kiritimati"])
+def test_moving_to_another_zone_loses_nothing_that_retention_left_to_the_roll_ups(device, zone):
+    """Of days whose positions are gone the position of an event was left, and their figures were made of it alone."""
+    before = a_week_cut_by_retention(device)
+    home, away = device.fleet, Fleet.objects.create(name="Away", time_zone=zone)
+    for fleet in (away, home, away):
+        device.fleet = fleet
+        device.save()
+        refreshed_days(Device.objects.select_related("fleet").get(pk=device.pk), DAY - timedelta(days=2))
+        # A step over the border of what is gone may count on both sides.
+        assert sums_of(device) == pytest.approx(before, abs=2.5)
+        assert sums_of(device)["fixes"] == before["fixes"]
+
+
+def test_the_line_to_a_position_of_an_event_is_no_way_where_the_positions_between_are_gone(device):
+    before = a_week_cut_by_retention(device, nights=0)
+    device.kind = "truck"
+    device.save()
+    refreshed_days(device)
+    assert sums_of(device)["km"] == pytest.approx(before["km"], abs=2.5)
 
 
 def test_an_event_without_a_fix_counts_in_its_day(device):
