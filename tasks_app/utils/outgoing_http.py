@@ -37,10 +37,11 @@ class NoAnswer(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a server; `body` is at most its first 64 KiB."""
+    """The answer of a server; `body` is at most its first 64 KiB, and `is_whole` says whether it is all that was to come."""
 
     status: int
     body: bytes
+    is_whole: bool = True
 
 
 def parse_url(url: str, *, allow_http: bool) -> SplitResult:
@@ -141,10 +142,12 @@ class Connection:
         if self.is_out_of_time:
             raise NoAnswer("cut in the middle of its first lines")
         try:
-            return Answer(response.status, response.read(MAX_ANSWER_BYTES))
+            body = response.read(MAX_ANSWER_BYTES)
         except (http.client.HTTPException, OSError):
-            # The status is known; the rest of the answer is not needed.
-            return Answer(response.status, b"")
+            # The status is known; most who ask need no more.
+            return Answer(response.status, b"", is_whole=False)
+        is_cut = bool(response.length) or len(body) == MAX_ANSWER_BYTES or self.is_out_of_time
+        return Answer(response.status, body, is_whole=not is_cut)
 
     def close(self) -> None:
         self._timer.cancel()

@@ -173,21 +173,21 @@ def test_a_provider_without_a_body_is_sent_none():
 @pytest.mark.parametrize("status", [302, 400, 401, 402, 404, 422, 429])
 def test_what_the_provider_refused_was_not_sent(status, provider):
     with pytest.raises(NothingWritten, match=r"\+55…000 is no number") as caught:
-        sms.judge(Answer(status, b"+5511999990000 is no number"), "+5511999990000")
+        sms.judge(Answer(status, b"+5511999990000 is no number"), DeviceAccess(phone_number="+5511999990000"))
     assert "99999" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [500, 503])
 def test_what_the_provider_failed_at_may_have_been_sent(status, provider):
     with pytest.raises(OSError, match=str(status)):
-        sms.judge(Answer(status, b""), "+5511999990000")
+        sms.judge(Answer(status, b""), DeviceAccess(phone_number="+5511999990000"))
 
 
 def test_a_provider_that_refuses_with_200_is_known_by_its_words(provider):
     provider["ACCEPTED"] = '"status":"0"'
-    assert sms.judge(Answer(200, b'{"messages":[{"status":"0"}]}'), "+1") is None
+    assert sms.judge(Answer(200, b'{"messages":[{"status":"0"}]}'), DeviceAccess(phone_number="+1")) is None
     with pytest.raises(NothingWritten):
-        sms.judge(Answer(200, b'{"messages":[{"status":"4"}]}'), "+1")
+        sms.judge(Answer(200, b'{"messages":[{"status":"4"}]}'), DeviceAccess(phone_number="+1"))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_the_provider_is_asked_for_one_message_that_holds_until_the_command_expi
 
 def test_number_and_password_stand_in_no_list_and_no_entry_of_the_audit(reachable, sms_settings, receiver, staff):
     sms_settings["PASSWORDS"] = {"coban": "s3cr3t"}
-    receiver.answer = lambda handler: answers.plain(handler, 400, f"{PHONE} cannot be reached".encode())
+    receiver.answer = lambda handler: answers.plain(handler, 400, f"{PHONE} cannot be reached: arms3cr3t".encode())
     command = ask_for(reachable, staff, "arm")
     send_now(reachable)
     receiver.answer = lambda handler: answers.plain(handler, 201, b"{}")
@@ -55,7 +55,7 @@ def test_number_and_password_stand_in_no_list_and_no_entry_of_the_audit(reachabl
     assert state_of(command) == "sent"
     attempts = list(CommandAttempt.objects.order_by("number").values("address", "data", "text", "error"))
     assert [one["address"] for one in attempts] == ["+55…000"] * 2
-    assert "+55…000 cannot be reached" in attempts[0]["error"]
+    assert "+55…000 cannot be reached: arm…" in attempts[0]["error"]
     shown = repr(attempts) + repr(list(AuditEntry.objects.values()))
     assert json.loads(receiver.received[-1].body)["text"] == "arms3cr3t"
     assert [text for text in ("99999", "s3cr3t") if text in shown] == []
@@ -104,6 +104,25 @@ def test_only_what_the_provider_refused_was_not_sent(case, reachable, receiver, 
     send_now(reachable)
     assert attempts_of(command)[0][1].partition(":")[0] == code
     assert state_of(command) == ("queued" if code == "not_written" else "unconfirmed")
+
+
+def cut_off(handler) -> None:
+    handler.send_response(200)
+    handler.send_header("Content-Length", "500")
+    handler.end_headers()
+    handler.wfile.write(b'{"messages": [')
+    handler.close_connection = True
+
+
+def test_an_answer_that_is_cut_off_says_nothing_of_a_refusal(reachable, sms_settings, receiver, staff):
+    """The provider may have taken the message: a vehicle is not stopped a second time."""
+    sms_settings["ACCEPTED"] = '"status": "0"'
+    receiver.answer = cut_off
+    stand_still(reachable)
+    command = ask_for(reachable, staff, "engine_stop")
+    send_now(reachable)
+    assert state_of(command) == "unconfirmed"
+    assert len(receiver.received) == 1
 
 
 # --- Receipts ---

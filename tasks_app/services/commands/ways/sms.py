@@ -75,7 +75,7 @@ class SmsWay:
             way=self.name,
             address=redacted_number(access.phone_number),
             encode=encode,
-            write=lambda noted, _expires_at: send(access.phone_number, messages[noted.token]),
+            write=lambda noted, _expires_at: send(access, messages[noted.token]),
         )
 
 
@@ -105,27 +105,38 @@ def encoded(message: Message, access: DeviceAccess) -> EncodedCommand:
 
 def without_password(text: str, access: DeviceAccess) -> str:
     """Return the text of an SMS without the tracker's password."""
-    password = password_of(access) or FACTORY_PASSWORDS.get(access.protocol, "")
+    try:
+        password = password_of(access) or FACTORY_PASSWORDS.get(access.protocol, "")
+    except InvalidCommand:
+        # Nothing was made with one that no key opens.
+        return text
     return text.replace(password, "…") if password else text
 
 
-def send(phone: str, message: Message) -> None:
+def send(access: DeviceAccess, message: Message) -> None:
     """Ask the provider to send it. Raises NothingWritten; OSError where nobody knows whether it was sent."""
+    phone = access.phone_number
     provider, values = settings.SMS, {"phone": phone, **msgspec.to_builtins(message)}
     url = filled(provider["URL"], values, lambda value: quote(value, safe=""))
     body, content_type = _body(provider["BODY"], values)
     headers = {**({"Content-Type": content_type} if content_type else {}), **provider["HEADERS"]}
-    judge(ask(provider["METHOD"].upper(), url, body, headers), phone)
+    judge(ask(provider["METHOD"].upper(), url, body, headers), access)
 
 
-def judge(answer: Answer, phone: str) -> None:
-    """Return where the provider took the message. Raises as `send`."""
-    words = excerpt(answer).replace(phone, redacted_number(phone)).replace(phone.lstrip("+"), redacted_number(phone))
+def judge(answer: Answer, access: DeviceAccess) -> None:
+    """Return where the provider took the message. Raises as `send`, in its words without number and password."""
+    text = answer.body.decode("utf-8", "replace")
+    number = redacted_number(access.phone_number)
+    shown = text.replace(access.phone_number, number).replace(access.phone_number.lstrip("+"), number)
+    words = excerpt(replace(answer, body=without_password(shown, access).encode()))
     if answer.status in _REFUSALS:
         raise NothingWritten(_("The SMS provider refused it: %(answer)s") % {"answer": words})
     if not 200 <= answer.status < 300:
         raise OSError(words)
-    if (wanted := settings.SMS["ACCEPTED"]) and wanted not in answer.body.decode("utf-8", "replace"):
+    if (wanted := settings.SMS["ACCEPTED"]) and wanted not in text:
+        # In the part that did not come it may say that it took it.
+        if not answer.is_whole:
+            raise OSError(words)
         raise NothingWritten(_("The SMS provider refused it: %(answer)s") % {"answer": words})
 
 

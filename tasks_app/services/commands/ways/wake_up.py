@@ -72,7 +72,7 @@ def _wake(device: Device, command: Command) -> None:
     access = access_of(device)
     try:
         text = wake_up_text(access)
-        send(access.phone_number, Message(text, f"wake-up-{command.pk}", AGAIN_SECONDS))
+        send(access, Message(text, f"wake-up-{command.pk}", AGAIN_SECONDS))
     except (InvalidCommand, NothingWritten, OSError) as error:
         logger.warning("The SMS that wakes the tracker of device %d was not sent: %s", device.pk, error)
         return
