@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db.models import F, QuerySet
 
 from tasks_app.ingest.attributes import UNSTORABLE
-from tasks_app.models import FixSource, QuarantinedFix
+from tasks_app.models import Device, FixSource, QuarantinedFix
 from tasks_app.models.quarantine import MAX_BODY_CHARACTERS, MAX_CODE_CHARACTERS, MAX_DETAIL_CHARACTERS
 from tasks_app.services.positions import count_rejected
 from tasks_app.services.transactions import run_in_transaction
@@ -76,6 +76,11 @@ def _identity(row: QuarantinedFix) -> tuple[str, ...]:
 
 
 def _save(rows: list[QuarantinedFix], device_pk: int | None) -> None:
+    if device_pk is not None and not Device.objects.filter(pk=device_pk).exists():
+        # Deleted since its message came: it is one of an unknown device by now.
+        device_pk = None
+        for row in rows:
+            row.device_id = None
     same = (
         QuarantinedFix.objects.filter(device_id=device_pk) if device_pk else QuarantinedFix.objects.filter(device=None)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.test import Client
@@ -101,6 +102,14 @@ def test_it_goes_with_its_device(device):
     keep("x", device=device)
     device.delete()
     assert QuarantinedFix.objects.count() == 0
+
+
+def test_what_a_device_sent_that_was_deleted_meanwhile_is_that_of_an_unknown_one(device):
+    """Its connection is closed within a minute; until then it holds up nobody."""
+    sent_by = SimpleNamespace(pk=device.pk)
+    device.delete()
+    keep("x", device=sent_by, unique_id="van-1")
+    assert QuarantinedFix.objects.values_list("device", "unique_id").get() == (None, "van-1")
 
 
 def test_staff_read_it_and_change_nothing(staff, device):
