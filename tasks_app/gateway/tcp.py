@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from asyncio import sslproto
 from typing import TYPE_CHECKING, cast
 
 from tasks_app.gateway.link import Link
@@ -122,4 +123,6 @@ def tls_context(certificate: str, key: str) -> ssl.SSLContext:
     # Trackers are old: TLS 1.2 is what most of them have.
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key or None)
+    # Of each connection asyncio has a buffer of this size, else of 256 KiB: 2.5 GB for 10 000 trackers.
+    sslproto.SSLProtocol.max_size = READ_BYTES
     return context

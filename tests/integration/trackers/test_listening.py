@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tasks_app.gateway.tcp import READ_BYTES
 from tasks_app.queries.trackers import protocol_counters, session_of
 from tests.support.cluster import wait_until
 from tests.support.gateway import HOST, RunningGateway, Tracker, running_gateway
@@ -45,6 +46,8 @@ def test_trackers_connect_by_tls_and_nothing_is_served_without(device, certifica
         with Tracker(gateway.tcp_port) as tracker:
             tracker.socket = trusting.wrap_socket(tracker.socket)
             assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+            (link,) = gateway.gateway.links
+            assert len(link._transport._ssl_protocol._ssl_buffer) == READ_BYTES
             with Tracker(gateway.tcp_port) as plain, Tracker(gateway.tcp_port) as silent:
                 plain.send(f"LOGIN {device.unique_id}")
                 assert plain.is_closed()
