@@ -49,7 +49,7 @@ MAX_COMMAND_LENGTH = 300
 ZONE = "coban_zone_minutes"
 
 # Some firmwares end with an asterisk, or with a line end alone.
-_END = re.compile(rb"[;\r\n]|(?<=,)\*")
+_END = re.compile(rb"[;\r\n]+|(?<=,)\*")
 _NAME = b"imei:"
 _LOGIN = b"##,"
 _HEARTBEAT = re.compile(rb"[0-9]{15}")
