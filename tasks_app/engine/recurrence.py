@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
+from django.utils.translation import gettext as _
 
 ONCE = "O"
 CRON = "C"
@@ -50,6 +51,18 @@ class Recurrence:
     anchor: datetime
     minutes: int | None = None
     cron: str | None = None
+
+
+def pointless_values(kind: str, *, minutes: int | None, cron: str | None, repeats: int) -> dict[str, str]:
+    """Return a sentence for each value that a schedule of this kind would keep and never heed, by its name."""
+    problems = {}
+    if minutes is not None and kind != MINUTES:
+        problems["minutes"] = _("Only a schedule that runs every so many minutes takes this.")
+    if cron and kind != CRON:
+        problems["cron"] = _("Only a schedule by a cron expression takes this.")
+    if repeats == 0:
+        problems["repeats"] = _("With 0 runs left it never runs: say how many, or -1 for without end.")
+    return problems
 
 
 def next_run(recurrence: Recurrence, after: datetime, zone: ZoneInfo) -> datetime:

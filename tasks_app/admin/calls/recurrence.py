@@ -17,6 +17,7 @@ from django_q.models import Schedule
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tasks_app.admin.calls.cron_words import cron_words
+from tasks_app.engine.recurrence import pointless_values
 from tasks_app.services.schedules import InvalidSchedule, schedule_zone
 from tasks_app.utils.time_zones import zone_names
 
@@ -109,6 +110,10 @@ class RecurrenceForm(forms.Form):
         for kind, name in ((Schedule.CRON, "cron"), (Schedule.MINUTES, "minutes")):
             if data.get("schedule_type") == kind and name not in self.errors and not data.get(name):
                 self.add_error(name, _("This kind of schedule needs it."))
+        if not self.errors:
+            kind, minutes, cron, repeats = (data[name] for name in ("schedule_type", "minutes", "cron", "repeats"))
+            for name, problem in pointless_values(kind, minutes=minutes, cron=cron, repeats=repeats).items():
+                self.add_error(name, problem)
         return data
 
     @property

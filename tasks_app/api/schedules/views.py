@@ -280,10 +280,16 @@ def _set_values(schedule: Schedule, body: dict[str, Any]) -> None:
     for name, value in body.items():
         if name != "time_zone":
             setattr(schedule, column.get(name, name), readers[name](value) if name in readers else value)
+    # What a former type needed goes with it.
+    for name, kind in (("minutes", Schedule.MINUTES), ("cron", Schedule.CRON)):
+        if name not in body and schedule.schedule_type != kind:
+            setattr(schedule, name, None)
 
 
 def _saved(user: Any, schedule: Schedule, body: dict[str, Any]) -> Schedule:
     """Save the row that has the body's values. Raises serializers.ValidationError."""
+    if schedule.schedule_type == Schedule.CRON and "next_run" in body:
+        raise serializers.ValidationError({"next_run": [_("The cron expression computes it.")]})
     if schedule.schedule_type == Schedule.MINUTES and schedule.minutes is None:
         raise serializers.ValidationError({"minutes": [_("The type minutes needs it.")]})
     state: ScheduleState | None = getattr(schedule, "state", None)

@@ -34,7 +34,15 @@ from tasks_app.engine import (
 )
 from tasks_app.engine.database import is_servers_fault
 from tasks_app.engine.job_ids import new_job_id
-from tasks_app.engine.recurrence import CRON, MINUTES, ONCE, InvalidRecurrence, next_run, validate_cron
+from tasks_app.engine.recurrence import (
+    CRON,
+    MINUTES,
+    ONCE,
+    InvalidRecurrence,
+    next_run,
+    pointless_values,
+    validate_cron,
+)
 from tasks_app.engine.storable import class_name, storable_text
 from tasks_app.models import JobAction, ScheduleState
 from tasks_app.queries.task_rights import check_may_start
@@ -315,10 +323,11 @@ def validate_schedule(schedule: Schedule, *, time_zone: str = "") -> None:
 
 
 def _field_errors(schedule: Schedule) -> dict[str, str]:
-    errors = {}
-    if schedule.schedule_type not in dict(Schedule.TYPE):
+    kind, minutes, cron = schedule.schedule_type, schedule.minutes, schedule.cron
+    errors = pointless_values(kind, minutes=minutes, cron=cron, repeats=schedule.repeats)
+    if kind not in dict(Schedule.TYPE):
         errors["schedule_type"] = _("There is no such type of schedule.")
-    if schedule.schedule_type == MINUTES and schedule.minutes is not None and schedule.minutes < 1:
+    if kind == MINUTES and minutes is not None and minutes < 1:
         errors["minutes"] = _("Give at least 1 minute.")
     if schedule.hook:
         errors["hook"] = _("Hooks are not supported: let the task call what is to follow.")

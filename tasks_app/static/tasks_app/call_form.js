@@ -25,7 +25,10 @@
       const [name, values] = node.dataset.onlyFor.split("=");
       const whole = node.name?.includes("-") ? `${node.name.split("-")[0]}-${name}` : name;
       const target = node.name ? node.closest(".tk-field") : node;
-      target.toggleAttribute("hidden", !values.split(" ").includes(valueOf(whole)));
+      const isHidden = !values.split(" ").includes(valueOf(whole));
+      target.toggleAttribute("hidden", isHidden);
+      // What is not seen is not sent: it would be refused.
+      if (node.name) node.disabled = isHidden;
     });
     const button = form.querySelector("[data-label-repeat]");
     if (button) {

@@ -214,6 +214,9 @@ def test_a_schedule_that_could_not_run_is_refused():
     for options in ({"hook": "print"}, {"cluster": "reports"}):
         with pytest.raises(NotOffered):
             django_q.tasks.schedule("probe_add", 1, **options)
+    for options in ({"repeats": 0}, {"schedule_type": "D", "minutes": 5}, {"schedule_type": "D", "cron": "0 3 * * *"}):
+        with pytest.raises(InvalidArguments, match=list(options)[-1]):
+            django_q.tasks.schedule("probe_add", 1, **options)
     with pytest.raises(InvalidArguments, match="schedulable"):
         django_q.tasks.schedule("probe_note", "x")
     with pytest.raises(UnknownTask):

@@ -53,6 +53,14 @@ def test_adding_one_begins_with_the_choice_of_a_task(page):
     assert "process_position_batch" not in answer.content.decode()
 
 
+@pytest.mark.parametrize("pointless", [{"when-minutes": "15"}, {"when-repeats": "0"}])
+def test_values_that_no_run_would_heed_are_refused_beside_their_field(pointless, page, events):
+    answer = page.post(page_of(events), form_of(**pointless))
+    assert (answer.status_code, answer.content.decode().count("aria-invalid")) == (200, 1)
+    checked = page.post(f"/admin/django_q/schedule/{events.pk}/check/", form_of(**pointless)).json()
+    assert set(checked["errors"]) == set(pointless)
+
+
 def test_it_stores_a_schedule_with_its_time_zone_and_next_run(page, events):
     answer = page.post(page_of(events), form_of())
     assert answer.status_code == 302

@@ -69,6 +69,10 @@ BAD_SCHEDULES = [
     ({"type": "cron"}, "cron"),
     ({"type": "cron", "cron": "61 * * * *"}, "cron"),
     ({"type": "cron", "cron": "0 0 30 2 *"}, "cron"),
+    ({"minutes": 15}, "minutes"),  # of a daily one
+    ({"type": "minutes", "minutes": 15, "cron": "0 5 * * *"}, "cron"),
+    ({"type": "cron", "cron": "0 5 * * *", "next_run": "2030-01-01T03:00:00Z"}, "next_run"),
+    ({"repeats": 0}, "repeats"),
     ({"repeats": -2}, "repeats"),
     ({"repeats": 2**40}, "repeats"),
     ({"next_run": "tomorrow"}, "next_run"),
@@ -88,6 +92,21 @@ def test_it_names_what_is_wrong_with_a_schedule(fields, wrong, staff_api):
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
     assert list(answer.json()["fields"]) == [wrong]
     assert not Schedule.objects.exists()
+
+
+def test_a_change_of_the_type_drops_what_the_former_one_needed(staff_api):
+    made = post(staff_api, "schedules/", {**DAILY, "type": "minutes", "minutes": 15}).json()
+    url = f"/api/tasks/schedules/{made['id']}"
+    assert staff_api.patch(url, {"type": "minutes"}, format="json").json()["minutes"] == 15
+    assert staff_api.patch(url, {"type": "daily"}, format="json").json()["minutes"] is None
+    answer = staff_api.patch(url, {"minutes": 15}, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["minutes"])
+
+
+def test_one_that_has_run_its_times_is_not_enabled_to_run_no_more(staff_api):
+    row = Schedule.objects.create(func="cleanup_old_events", kwargs="{'days_to_keep': 30}", repeats=0)
+    answer = post(staff_api, f"schedules/{row.pk}/enable")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["repeats"])
 
 
 def test_it_shows_and_does_not_enable_a_schedule_that_cannot_run(staff_api):
