@@ -45,8 +45,8 @@ class PreferenceView(ApiView):
         answers={200: PreferenceSerializer},
     )
     def patch(self, request: Request) -> Response:
-        values = self.body(PreferenceSerializer, partial=True)
-        return Response(PreferenceSerializer(saved(_own(request.user), values)).data)
+        own = _own(request.user)
+        return Response(PreferenceSerializer(saved(own, self.body(PreferenceSerializer, changing=own))).data)
 
 
 def _own(user: Any) -> NotificationPreference:

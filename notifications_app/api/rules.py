@@ -113,7 +113,7 @@ class RuleView(ApiView):
     def patch(self, request: Request, rule_id: int) -> Response:
         rule = _shown(request.user, rule_id)
         _check_may(request.user, rule.fleet, self.asked)
-        values = self.body(RuleSerializer, partial=True)
+        values = self.body(RuleSerializer, changing=rule)
         if values.get("fleet_id", rule.fleet_id) != rule.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A rule stays in its fleet.")]})
         with transaction.atomic():

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ValidationError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -17,7 +18,8 @@ from rest_framework.views import APIView
 
 from tasks_app.api.fields import StrictSerializer
 from tasks_app.api.idempotency import answered_once, takes_key
-from tasks_app.api.parsers import JSONBodyParser, json_body, media_type_of
+from tasks_app.api.lists import problems_of_names
+from tasks_app.api.parsers import JSONBodyParser, check_no_body, json_body, media_type_of
 from tasks_app.api.permissions import HasRight
 from tasks_app.api.scopes import check_commanding, check_scope, needed_scopes
 from tasks_app.api.sparse import fields_query, pruned
@@ -91,9 +93,18 @@ class ApiView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Have a request with an Idempotency-Key answered once, after it was found to be permitted."""
         super().initial(request, *args, **kwargs)
+        self._refuse_what_is_not_taken(request)
         if takes_key(request, self):
             # The view is made anew for each request.
             setattr(self, "post", partial(answered_once, request, getattr(self, "post")))  # noqa: B009, B010
+
+    def _refuse_what_is_not_taken(self, request: Request) -> None:
+        """Refuse query parameters and a body where the operation has none, or would read neither. Raises ValidationError."""
+        handler = getattr(self, self._method.lower(), None)
+        if not getattr(handler, "takes_parameters", True) and request.query_params:
+            raise ValidationError(problems_of_names(request.query_params, frozenset()))
+        if not getattr(handler, "takes_body", True) and self._method not in SAFE_METHODS:
+            check_no_body(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the headers of the budget."""
@@ -102,9 +113,10 @@ class ApiView(APIView):
             response.headers[name] = value
         return response
 
-    def body(self, serializer_class: type[Serializer[Any]], *, partial: bool = False) -> dict[str, Any]:
-        """The validated JSON body; with `partial` only what it holds is required to be right. Raises ValidationError."""
-        return self._validated(serializer_class, json_body(self.request), partial=partial)
+    def body(self, serializer_class: type[Serializer[Any]], *, changing: Any = None) -> dict[str, Any]:
+        """The validated JSON body; of one that is `changing` a row, a part of its fields. Raises ValidationError."""
+        is_change = changing is not None
+        return self._validated(serializer_class, json_body(self.request), instance=changing, partial=is_change)
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated query parameters, each of which may be sent once. Raises ValidationError."""
@@ -118,10 +130,8 @@ class ApiView(APIView):
         wanted = self.parameters(fields_query(serializer_class)).get("fields")
         return pruned(serializer_class(row, context={"request": self.request}), wanted).data
 
-    def _validated(
-        self, serializer_class: type[Serializer[Any]], data: Any, *, partial: bool = False
-    ) -> dict[str, Any]:
-        serializer = serializer_class(data=data, partial=partial, context={"request": self.request})
+    def _validated(self, serializer_class: type[Serializer[Any]], data: Any, **options: Any) -> dict[str, Any]:
+        serializer = serializer_class(data=data, context={"request": self.request}, **options)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
@@ -22,26 +24,46 @@ MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """A serializer of request data that refuses fields it does not know: a misspelt option must not be ignored."""
+class NothingIgnored(serializers.Serializer[Any]):
+    """Refuses fields that it does not know or does not take: a misspelt option must not be ignored.
+
+    The row that a request changes may come as it was read, with what only the server sets.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError({str(name)[:100]: [_("Unknown field.")] for name in sorted(unknown)})
+        if isinstance(data, dict) and (problems := self._problems_of_names(data)):
+            raise serializers.ValidationError(problems)
         return super().to_internal_value(data)
 
+    def _problems_of_names(self, data: dict[Any, Any]) -> dict[str, list[Any]]:
+        problems = {str(name)[:100]: [_("Unknown field.")] for name in sorted(data.keys() - self.fields.keys())}
+        for name, field in self.fields.items():
+            if name in data and field.read_only and not self._is_as_read(field, data[name]):
+                problems[name] = [_("Only the server sets this.")]
+        return problems
 
-class StrictModelSerializer(serializers.ModelSerializer[Any]):
+    def _is_as_read(self, field: Any, sent: Any) -> bool:
+        """Whether the row that is changed shows this value; a time may be spelt in another way."""
+        if self.instance is None:
+            return False
+        value = field.get_attribute(self.instance)
+        shown = None if value is None else field.to_representation(value)
+        if isinstance(field, TimestampField) and isinstance(sent, str) and sent != shown:
+            with suppress(serializers.ValidationError):
+                sent = field.to_representation(field.to_internal_value(sent))
+        return bool(sent == shown)
+
+
+class StrictSerializer(NothingIgnored):
+    """A serializer of request data."""
+
+
+class StrictModelSerializer(NothingIgnored, serializers.ModelSerializer[Any]):
     """The rows of a model as JSON, and the body that makes or changes one: its values are taken at their word too.
 
     Fields are those of the model that people may edit, so a new one is in the API as soon as it is in the model. Rules
     that need the whole row (unique together, constraints) are checked where it is saved.
     """
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
-            raise serializers.ValidationError({str(name)[:100]: [_("Unknown field.")] for name in sorted(unknown)})
-        return super().to_internal_value(data)
 
     def get_validators(self) -> list[Any]:
         return []
@@ -160,6 +182,15 @@ class StrictCharField(serializers.CharField):
         return super().to_internal_value(data)
 
 
+class StrictUUIDField(serializers.UUIDField):
+    """The text of a UUID; of numbers DRF would make one."""
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=str(data)[:50])
+        return super().to_internal_value(data)
+
+
 @extend_schema_field(OpenApiTypes.DATETIME)
 class TimestampField(serializers.Field[datetime, Any, str, Any]):
     """An ISO-8601 time with a zone, or a date (its midnight in UTC). The value is an aware datetime in UTC."""
@@ -226,6 +257,7 @@ STRICT_FIELDS: dict[type, type] = {
     serializers.CharField: StrictCharField,
     serializers.DateTimeField: TimestampField,
     serializers.JSONField: StorableJSONField,
+    serializers.UUIDField: StrictUUIDField,
 }
 
 

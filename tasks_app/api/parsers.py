@@ -11,7 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
@@ -118,6 +118,13 @@ def json_body(request: Request) -> Any:
     if not request.content_type and not request._request.body:
         return {}
     return decode_json(raw_json_body(request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+
+
+def check_no_body(request: Request) -> None:
+    """Refuse a body where none would be read, but for that of clients which send JSON always. Raises ValidationError."""
+    body = read_bounded(request._request, settings.DATA_UPLOAD_MAX_MEMORY_SIZE).strip()
+    if body not in (b"", b"{}", b"null"):
+        raise ValidationError([_("This takes no body.")])
 
 
 def media_type_of(request: Request) -> str:

@@ -61,14 +61,16 @@ def describe(
     makes_something = auth is None and (makes or bool({201, 202} & answers.keys()))
     failures = {code: ConflictSerializer if code == 409 else ErrorSerializer for code in errors}
     if request is not None:
-        failures |= {400: ErrorSerializer, 415: ErrorSerializer}
-    if parameters:
+        failures |= {415: ErrorSerializer}
+    if request is not None or parameters or auth is None:
         failures |= {400: ErrorSerializer}
     common = {} if auth == [] else COMMON_ERRORS
 
     def decorate(handler: Any) -> Any:
         takes_key = makes_something and handler.__name__ == "post"
         handler.makes_something = takes_key
+        # Devices and the servers of others send what they like.
+        handler.takes_parameters, handler.takes_body = auth is not None or parameters, auth is not None or request
         of_key = {400: ErrorSerializer, 409: ConflictSerializer} if takes_key else {}
         return extend_schema(
             summary=summary,

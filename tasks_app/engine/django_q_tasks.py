@@ -45,7 +45,7 @@ from tasks_app.engine.groups.making import call_text, flow_of
 from tasks_app.engine.handles import JobHandle, ended_job
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.records import FinishedJob
-from tasks_app.engine.recurrence import pointless_values
+from tasks_app.engine.recurrence import ONCE, pointless_values
 from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import ClaimedAttempt
 
@@ -190,7 +190,7 @@ def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
         call[named] = ""
     # Their values are looked at when it runs: "yesterday" is a time then.
     task.arguments.by_name(args, call)
-    kind, minutes, cron = (kwargs.get(name) for name in ("schedule_type", "minutes", "cron"))
-    for name, problem in pointless_values(kind, minutes=minutes, cron=cron, repeats=kwargs.get("repeats", -1)).items():
+    values = {"minutes": kwargs.get("minutes"), "cron": kwargs.get("cron"), "repeats": kwargs.get("repeats", -1)}
+    for name, problem in pointless_values(kwargs.get("schedule_type", ONCE), **values).items():
         raise InvalidArguments(f"{name}: {problem}")
     return _schedule(func if isinstance(func, str) else task.name, *args, **kwargs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from django.http import HttpRequest
@@ -17,6 +18,7 @@ from tasks_app.api.fields import (
     StrictBooleanField,
     StrictCharField,
     StrictSerializer,
+    StrictUUIDField,
     TimestampField,
 )
 from tasks_app.api.parsers import decode_json, read_bounded
@@ -53,6 +55,9 @@ from tasks_app.utils.iso_times import iso_utc
         (TimestampField(), "0001-01-01T00:00:00+14:00"),
         (TimestampField(), "9999-12-31T23:59:59-14:00"),
         (TimestampField(), "9" * 5000),
+        (StrictUUIDField(), 5),  # of which DRF makes a UUID
+        (StrictUUIDField(), True),
+        (StrictUUIDField(), "5"),
         (StateField(), "nonsense"),
         (StateField(), ""),
     ],
@@ -93,6 +98,31 @@ def test_it_names_fields_it_does_not_know():
     serializer = _Body(data={"device_id": 1, "devise_id": 2})
     assert not serializer.is_valid()
     assert serializer.errors == {"devise_id": [ErrorDetail("Unknown field.", code="invalid")]}
+
+
+class _Row(StrictSerializer):
+    id = IdField(read_only=True)
+    created_at = TimestampField(read_only=True)
+    name = StrictCharField()
+
+
+ROW = SimpleNamespace(id=7, created_at=datetime(2026, 1, 1, tzinfo=UTC), name="Van")
+
+
+@pytest.mark.parametrize("sent", [{"id": 8}, {"id": None}, {"created_at": "2026-01-02T00:00:00Z"}, {"created_at": 5}])
+def test_what_only_the_server_sets_is_refused(sent):
+    for row in (None, ROW):
+        serializer = _Row(row, data={"name": "Van", **sent})
+        assert not serializer.is_valid()
+        assert serializer.errors == {name: ["Only the server sets this."] for name in sent}
+    assert not _Row(data={"name": "Van", "id": 7}).is_valid(), "a new row has no number before it is made"
+
+
+@pytest.mark.parametrize("spelling", ["2026-01-01T00:00:00Z", "2026-01-01T01:00:00+01:00"])
+def test_a_row_may_be_sent_back_as_it_was_read(spelling):
+    serializer = _Row(ROW, data={"id": 7, "created_at": spelling, "name": "Renamed"})
+    assert serializer.is_valid(), serializer.errors
+    assert serializer.validated_data == {"name": "Renamed"}
 
 
 @pytest.mark.parametrize(

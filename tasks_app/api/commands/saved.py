@@ -120,7 +120,7 @@ class SavedCommandView(ApiView):
     def patch(self, request: Request, saved_id: int) -> Response:
         row = saved_command_for(request.user, saved_id, self.asked)
         self.check_commanding()
-        values = self.body(SavedCommandSerializer, partial=True)
+        values = self.body(SavedCommandSerializer, changing=row)
         if values.get("fleet_id", row.fleet_id) != row.fleet_id:
             _check_fleet(request.user, values["fleet_id"], self.asked)
         _check_type(request.user, values.get("fleet_id", row.fleet_id), values.get("type", row.type))

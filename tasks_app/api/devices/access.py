@@ -65,9 +65,9 @@ class DeviceAccessView(ApiView):
         description="For managers of its fleet.",
     )
     def patch(self, request: Request, device_id: int) -> Response:
-        device = device_for(request.user, device_id, self.asked)
-        values = self.body(DeviceAccessSerializer, partial=True)
-        return Response(DeviceAccessSerializer(saved(_access_of(device), values)).data)
+        access = _access_of(device_for(request.user, device_id, self.asked))
+        values = self.body(DeviceAccessSerializer, changing=access)
+        return Response(DeviceAccessSerializer(saved(access, values)).data)
 
 
 def _access_of(device: Device) -> DeviceAccess:

@@ -115,7 +115,7 @@ class DeviceBulkView(ApiView):
         def change(item: dict[str, Any]) -> Device:
             number = _read(_DeviceNumber(data={"id": item.get("id")}))["id"]
             device = device_for(request.user, number, self.asked)
-            values = _read(DeviceSerializer(data={name: item[name] for name in item if name != "id"}, partial=True))
+            values = _read(DeviceSerializer(device, data=item, partial=True))
             if values.get("fleet_id", device.fleet_id) != device.fleet_id:
                 fleet_for(request.user, values["fleet_id"], self.asked)
             return saved(device, values)

@@ -158,7 +158,7 @@ class MaintenanceView(ApiView):
     )
     def patch(self, request: Request, plan_id: int) -> Response:
         plan = _plan_for(request.user, plan_id, self.asked)
-        values = self.body(MaintenanceSerializer, partial=True)
+        values = self.body(MaintenanceSerializer, changing=plan)
         if values.get("device_id", plan.device_id) != plan.device_id:
             raise serializers.ValidationError({"device_id": [_("A plan stays with its device.")]})
         return Response(MaintenanceSerializer(saved(plan, values)).data)

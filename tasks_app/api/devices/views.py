@@ -181,7 +181,7 @@ class DeviceView(ApiView):
     )
     def patch(self, request: Request, device_id: int) -> Response:
         device = device_for(request.user, device_id, self.asked)
-        values = self.body(DeviceSerializer, partial=True)
+        values = self.body(DeviceSerializer, changing=device)
         if values.get("fleet_id", device.fleet_id) != device.fleet_id:
             fleet_for(request.user, values["fleet_id"], self.asked)
         return Response(DeviceSerializer(saved(device, values)).data)

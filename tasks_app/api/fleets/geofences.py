@@ -174,7 +174,7 @@ class GeofenceView(ApiView):
     )
     def patch(self, request: Request, geofence_id: int) -> Response:
         geofence = geofence_for(request.user, geofence_id, self.asked)
-        values = self.body(GeofenceSerializer, partial=True)
+        values = self.body(GeofenceSerializer, changing=geofence)
         if values.get("fleet_id", geofence.fleet_id) != geofence.fleet_id:
             raise serializers.ValidationError({"fleet_id": [_("A geofence stays in its fleet.")]})
         since = values.pop("unchanged_since", None)

@@ -111,7 +111,7 @@ class FleetView(ApiView):
     )
     def patch(self, request: Request, fleet_id: int) -> Response:
         fleet = fleet_for(request.user, fleet_id, self.asked)
-        values = self.body(FleetSerializer, partial=True)
+        values = self.body(FleetSerializer, changing=fleet)
         with transaction.atomic():
             hold_row(fleet)
             self.check_commanding(_allows_more(fleet, values))

@@ -13,7 +13,16 @@ from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
-from tasks_app.api.fields import IdField, ReasonBody, StateField, StrictCharField, StrictSerializer, TimestampField
+from tasks_app.api.fields import (
+    IdField,
+    ReasonBody,
+    StateField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictSerializer,
+    StrictUUIDField,
+    TimestampField,
+)
 from tasks_app.api.jobs.views import SEARCH_HELP
 from tasks_app.api.schema import describe
 from tasks_app.models import BulkAction, Scope
@@ -34,7 +43,7 @@ class JobFilterBody(StrictSerializer):
     requested_by = IdField(required=False)
     created_after = TimestampField(required=False)
     search = StrictCharField(max_length=MAX_LENGTH, required=False, help_text=SEARCH_HELP)
-    parent_id = serializers.UUIDField(required=False)
+    parent_id = StrictUUIDField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
@@ -45,9 +54,9 @@ class JobFilterBody(StrictSerializer):
 class BulkBody(ReasonBody):
     """The jobs, by id or by filter, and why. With `dry_run` they are counted only."""
 
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MAX_CHOSEN, required=False)
+    ids = serializers.ListField(child=StrictUUIDField(), min_length=1, max_length=MAX_CHOSEN, required=False)
     filter = JobFilterBody(required=False)
-    dry_run = serializers.BooleanField(default=False)
+    dry_run = StrictBooleanField(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == ("filter" in attrs):

@@ -52,7 +52,9 @@ class ScheduleBody(StrictSerializer):
         default=None,
         help_text="For the type cron: five fields, or six with seconds last.",
     )
-    repeats = StrictIntegerField(min_value=-1, max_value=2**31 - 1, default=-1, help_text="How often, at least once; -1: for ever.")
+    repeats = StrictIntegerField(
+        min_value=-1, max_value=2**31 - 1, default=-1, help_text="How often, from 1; -1: for ever."
+    )
     next_run = TimestampField(required=False, help_text="Now unless said; not for the type cron, which computes it.")
     time_zone = StrictCharField(max_length=64, allow_blank=True, default="", help_text="Empty: the server's.")
 

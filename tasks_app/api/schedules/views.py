@@ -18,7 +18,6 @@ from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
 from tasks_app.api.fields import TimestampField
 from tasks_app.api.lists import BY_ID, RowList
-from tasks_app.api.parsers import json_body
 from tasks_app.api.schedules.fields import (
     TYPES,
     ScheduleBody,
@@ -186,9 +185,8 @@ class ScheduleView(ScheduleApiView):
         description=SCOPE_TEXT,
     )
     def patch(self, request: Request, schedule_id: int) -> Response:
-        serializer = ScheduleBody(data=json_body(request), partial=True)
-        serializer.is_valid(raise_exception=True)
-        return Response(_detail(self.stored(_schedule(schedule_id), serializer.validated_data)))
+        schedule = _schedule(schedule_id)
+        return Response(_detail(self.stored(schedule, self.body(ScheduleBody, changing=schedule))))
 
     @describe("Delete a schedule (staff)", name="schedules_delete", tag="schedules", answers={204: None}, errors=(404,))
     def delete(self, request: Request, schedule_id: int) -> Response:

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from tasks_app.api.errors import problem_of
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
+from tasks_app.models import Device
 
 pytestmark = pytest.mark.django_db
 
@@ -155,6 +156,36 @@ BAD_QUERIES = [
 def test_it_answers_bad_parameters_with_a_400_that_names_them(staff_api, path):
     body = assert_problem(staff_api.get(path), 400, "invalid")
     assert body["fields"]
+
+
+IGNORED_BEFORE = [
+    # A query in front of a body, parameters and bodies of operations without, and what only the server sets.
+    ("post", "/api/tasks/cancel?dry_run=true", {"filter": {"queue": "reports"}}, "dry_run"),
+    ("post", "/api/tasks/cancel", {"ids": [5]}, "ids"),
+    ("get", "/api/devices/{device}/state?fields=status", None, "fields"),
+    ("delete", "/api/devices/{device}?dry_run=true", None, "dry_run"),
+    ("post", "/api/devices/{device}/key", {"key": "mine"}, "non_field_errors"),
+    ("patch", "/api/devices/{device}", {"status": "online"}, "status"),
+    ("patch", "/api/devices/{device}/access", {"has_password": True}, "has_password"),
+    ("post", "/api/fleets", {"name": "South", "id": 5}, "id"),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "wrong"), IGNORED_BEFORE)
+def test_it_refuses_what_it_would_not_look_at(method, path, body, wrong, staff_api, device):
+    answer = getattr(staff_api, method)(path.format(device=device.pk), body, format="json")
+    assert list(assert_problem(answer, 400, "invalid")["fields"]) == [wrong]
+    assert Device.objects.filter(pk=device.pk).exists()
+
+
+def test_a_device_is_changed_by_sending_it_as_it_was_read(staff_api, device):
+    path = f"/api/devices/{device.pk}"
+    shown = staff_api.get(path).json()
+    assert staff_api.patch(path, {**shown, "name": "Renamed"}, format="json").json() == {**shown, "name": "Renamed"}
+    bulk = staff_api.patch("/api/devices/bulk", {"devices": [{**shown, "name": "Van"}]}, format="json")
+    assert bulk.json()["results"] == [{**shown, "name": "Van"}]
+    # Clients that send JSON with everything.
+    assert staff_api.delete(path, {}, format="json").status_code == 204
 
 
 @pytest.mark.parametrize(
