@@ -302,7 +302,7 @@ def _args(search: JobSearch, term: Term, _user: Any) -> JobSearch:
 def _json_values(text: str) -> list[Any]:
     """The values that a text may stand for: itself, and the number or truth it is written like."""
     found: list[Any] = [text]
-    if re.fullmatch(r"-?\d{1,15}(\.\d{1,10})?|true|false|null", text):
+    if re.fullmatch(r"-?(0|[1-9][0-9]{0,14})(\.[0-9]{1,10})?|true|false|null", text):
         found.append(json.loads(text))
     return found
 

@@ -104,6 +104,8 @@ def jobs(make_job, device, staff) -> dict[str, Job]:
         ("-args.start:2026-01-01", {"kwargs", "list", "batch", "failed"}),
         ("args.device_ids:1000000", {"list"}),
         ("args.nothing:1", set()),
+        ("args.kind:007", set()),  # as texts are that are no numbers in JSON
+        ("args.kind:\u0667", set()),
         ('device:"Van 1"', {"kwargs", "args", "list", "batch"}),
         ("device:van-1 task:fleet", {"list"}),
         ("by:staff", {"kwargs"}),
