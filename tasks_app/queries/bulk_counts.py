@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from tasks_app.engine import FINAL_STATES, LIVE_STATES, JobState
+from tasks_app.engine import FINAL_STATES, JobState
 from tasks_app.models import BulkAction
 from tasks_app.queries.jobs import BoundedCount, JobFilters, count_jobs, find_jobs, list_jobs
 
@@ -32,12 +32,13 @@ def states_meant(verb: str, chosen: JobState | None) -> list[JobState]:
     """The states of the jobs that filters mean: the chosen one, else those that have not ended to cancel, failed ones to retry,
     those that wait for a later time to run now.
 
-    What is about to start comes first: a job that moves on while they are read is found in its later state.
+    What is about to start comes first: a job that moves on while they are read is found in its later state. Those that wait
+    for another attempt are read twice, for they go on to be queued, and others come to them from running.
     """
     if chosen:
         return [chosen]
     if verb == Verb.CANCEL:
-        return [state for state in JobState if state in LIVE_STATES]
+        return [*LATER_STATES, JobState.QUEUED, JobState.RUNNING, JobState.RETRYING]
     return list(LATER_STATES) if verb == Verb.RUN_NOW else [JobState.FAILED]
 
 

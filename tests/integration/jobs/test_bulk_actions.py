@@ -17,7 +17,8 @@ from tasks_app.models import BulkAction, Job, JobAction
 from tasks_app.queries.bulk_counts import count_chosen, count_matching
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, repeats_of
 from tasks_app.services.jobs import CHANGE_TASK, ask_for_bulk_action, cancel_job, pause_queue, retry_job, start_task
-from tasks_app.services.jobs.bulk import running
+from tasks_app.services.jobs.bulk import running, selecting
+from tasks_app.services.jobs.bulk.steps import change_chunk
 from tests.support.cluster import wait_until
 from tests.support.jobs import make_due, queue_limit
 from tests.support.probe import tasks as probe
@@ -112,6 +113,24 @@ def test_filters_mean_all_that_match_not_only_a_page(run_jobs, staff):
     assert Job.objects.filter(task="sweep_stuck_deliveries", state="cancelled").count() == 450
     assert Job.objects.get(pk=other).state == "succeeded"
     assert Job.objects.get(pk=job).progress == {"current": 450, "total": 450, "message": ""}
+
+
+def test_a_job_that_is_tried_again_while_jobs_are_looked_for_is_found(run_jobs, staff, monkeypatch):
+    retried = probe.probe_fail.delay("x")
+    run_jobs("positions")
+    assert find_job(retried, user=staff).state is JobState.RETRYING
+
+    def looked_for(*, filters, **options):
+        if filters.state is JobState.RUNNING:
+            make_due("positions")
+            JobQueue("positions", engine_connection.client()).promote()
+        return list_jobs(filters=filters, **options)
+
+    monkeypatch.setattr(selecting, "list_jobs", looked_for)
+    job = ask_for_bulk_action(verb="cancel", user=staff, filters=POSITIONS)
+    run_jobs("cleanup")
+    assert result_of(job)["changed"] == 1
+    assert Job.objects.get(pk=retried).state == "cancelled"
 
 
 def test_without_a_state_it_cancels_what_has_not_ended_and_retries_what_failed(run_jobs, staff):
@@ -223,8 +242,8 @@ def test_it_is_cancelled_half_way_and_goes_on_when_it_is_retried(run_jobs, staff
     job = ask_for_bulk_action(verb="cancel", user=staff, job_ids=jobs)
     store = running._change_next
 
-    def change(action, user):
-        store(action, user)
+    def change(action, user, **options):
+        store(action, user, **options)
         cancel_job(job_id=job, user=staff, reason="enough")
 
     with monkeypatch.context() as patch:
@@ -246,6 +265,16 @@ def test_another_persons_cancellation_between_is_not_counted_as_its_own(run_jobs
     cancel_job(job_id=jobs[0], user=staff, reason="by hand")
     run_jobs("cleanup")
     assert (result_of(job)["changed"], result_of(job)["skipped"]) == (1, {"already_cancelled": 1})
+
+
+@pytest.mark.parametrize("verb", ["cancel", "run_now"])
+def test_what_another_action_did_and_has_not_stored_yet_is_not_counted_as_its_own(verb, run_jobs, staff):
+    jobs = [probe.probe_add.apply_async([number], countdown=999) for number in range(2)]
+    ask_for_bulk_action(verb=verb, user=staff, job_ids=jobs)
+    second = ask_for_bulk_action(verb=verb, user=staff, job_ids=jobs)
+    change_chunk(BulkAction.objects.exclude(pk=second).get(), jobs, staff, is_resumed=False)
+    run_jobs("cleanup")
+    assert (result_of(second)["changed"], sum(result_of(second)["skipped"].values())) == (0, 2)
 
 
 def test_two_workers_never_carry_out_one_action_at_once(run_jobs, staff):

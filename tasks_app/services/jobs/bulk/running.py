@@ -47,12 +47,15 @@ def run_bulk_action(*, action_id: str) -> dict[str, Any]:
             raise PermanentError(_("What it was about is not kept any more."))
         user = _person(action)
         check_may_start(user, get_task("change_jobs"), (), {"action_id": action_id})
+        # A worker that died may have changed jobs of the chunk that comes next.
+        is_resumed = current_job().attempt > 1 or current_job().id != action.pk
         if action.job_ids is None:
             _select(action, user)
         while action.done_count < action.total_count:
             current_job().raise_if_cancelled()
             check_lock()
-            _change_next(action, user)
+            _change_next(action, user, is_resumed=is_resumed)
+            is_resumed = False
             current_job().progress(action.done_count, action.total_count)
         BulkAction.objects.filter(pk=action.pk).update(job_ids=b"")
     return outcome(action)
@@ -95,13 +98,13 @@ def _select(action: BulkAction, user: Any) -> None:
     action.save(update_fields=["job_ids", "total_count", "has_more"])
 
 
-def _change_next(action: BulkAction, user: Any) -> None:
+def _change_next(action: BulkAction, user: Any, *, is_resumed: bool) -> None:
     """Change the jobs of the next chunk and store what became of them. Raises QueueFull, QueueUnavailable, RedisError."""
     assert action.job_ids is not None
     packed, first = bytes(action.job_ids), action.done_count
     places = range(first, min(first + CHUNK_JOBS, action.total_count))
     ids = [UUID(bytes=packed[place * _ID_BYTES : (place + 1) * _ID_BYTES]) for place in places]
-    chunk = change_chunk(action, ids, user)
+    chunk = change_chunk(action, ids, user, is_resumed=is_resumed)
     _count(action, chunk)
     with transaction.atomic():
         JobAction.objects.bulk_create(chunk.audit)

@@ -43,22 +43,22 @@ class Chunk:
     error: Exception | None = None
 
 
-def change_chunk(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
-    """Cancel these jobs, retry them or run them now."""
+def change_chunk(action: BulkAction, job_ids: Sequence[UUID], user: Any, *, is_resumed: bool) -> Chunk:
+    """Cancel these jobs, retry them or run them now; of a chunk that `is_resumed` some may be done already."""
     change = {
         BulkAction.Verb.CANCEL: _cancel_all,
         BulkAction.Verb.RETRY: _retry_all,
         BulkAction.Verb.RUN_NOW: _run_all_now,
     }
-    return change[BulkAction.Verb(action.verb)](action, job_ids, user)
+    return change[BulkAction.Verb(action.verb)](action, job_ids, user, is_resumed)
 
 
-def _cancel_all(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
+def _cancel_all(action: BulkAction, job_ids: Sequence[UUID], user: Any, is_resumed: bool) -> Chunk:
     queues: set[str] = set()
 
     def cancel(job_id: UUID) -> JobAction:
         view, _state = stop_job(job_id=job_id, user=user, reason=action.reason)
-        if view.state == JobState.CANCELLED and not _was_cancelled_here(action, view):
+        if view.state == JobState.CANCELLED and not (is_resumed and _was_cancelled_here(action, view)):
             raise AlreadyCancelled(AlreadyCancelled.__doc__)
         queues.add(view.queue)
         verb = JobAction.Verb.CANCEL
@@ -78,7 +78,7 @@ def _was_cancelled_here(action: BulkAction, view: JobView) -> bool:
     return is_since and not JobAction.objects.filter(job_id=view.id, verb=JobAction.Verb.CANCEL).exists()
 
 
-def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
+def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any, _is_resumed: bool) -> Chunk:
     def retry(job_id: UUID) -> JobAction | None:
         new_id = uuid5(action.pk, str(job_id))
         if not is_known(new_id):
@@ -93,14 +93,13 @@ def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
     return _each(job_ids, retry)
 
 
-def _run_all_now(action: BulkAction, job_ids: Sequence[UUID], user: Any) -> Chunk:
+def _run_all_now(action: BulkAction, job_ids: Sequence[UUID], user: Any, is_resumed: bool) -> Chunk:
     def run_now(job_id: UUID) -> None:
         try:
             run_job_now(job_id=job_id, user=user, reason=action.reason)
         except JobNotWaiting:
-            # This action may have done it before its worker died.
             done = JobAction.objects.filter(job_id=job_id, user_id=user.pk, created_at__gte=action.created_at)
-            if not done.filter(verb=JobAction.Verb.RUN_NOW).exists():
+            if not (is_resumed and done.filter(verb=JobAction.Verb.RUN_NOW).exists()):
                 raise
 
     return _each(job_ids, run_now)
