@@ -27,6 +27,9 @@ from tasks_app.models import Scope
 from tasks_app.queries.access import Right
 from tasks_app.utils.budgets import Taken
 
+# A change that was to be made under one would be made without it.
+CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
+
 
 class AlwaysJSON(BaseContentNegotiation):
     """Answer JSON whatever Accept and ?format= say; ?format= is a parameter of ours where it means something."""
@@ -99,11 +102,17 @@ class ApiView(APIView):
             setattr(self, "post", partial(answered_once, request, getattr(self, "post")))  # noqa: B009, B010
 
     def _refuse_what_is_not_taken(self, request: Request) -> None:
-        """Refuse query parameters and a body where the operation has none, or would read neither. Raises ValidationError."""
-        handler = getattr(self, self._method.lower(), None)
-        if not getattr(handler, "takes_parameters", True) and request.query_params:
-            raise ValidationError(problems_of_names(request.query_params, frozenset()))
-        if not getattr(handler, "takes_body", True) and self._method not in SAFE_METHODS:
+        """Refuse query parameters, a body and conditions that the operation would not look at. Raises ValidationError."""
+        handler: Any = getattr(self, self._method.lower(), None)
+        if not getattr(handler, "ignores_nothing", False):
+            return
+        problems = {} if handler.takes_parameters else problems_of_names(request.query_params, frozenset())
+        if self._method not in SAFE_METHODS:
+            conditions = [name for name in CONDITIONS if name in request.headers]
+            problems |= {name: [_("Only GET and HEAD take a condition.")] for name in conditions}
+        if problems:
+            raise ValidationError(problems)
+        if self._method not in SAFE_METHODS and not handler.takes_body:
             check_no_body(request)
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:

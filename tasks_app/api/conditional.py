@@ -1,4 +1,4 @@
-"""`ETag` and 304: what a client has already is not sent to it again."""
+"""`ETag`, 304 and 412: what a client has already is not sent to it again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.translation import gettext as _
+from rest_framework.status import HTTP_412_PRECONDITION_FAILED
+
+from tasks_app.api.errors import Problem, json_problem
 
 PREFIX = "/api/"
 # Of what a 304 says beside the headers that Django leaves in it.
@@ -30,13 +34,21 @@ def conditional_answers(
         response.headers.setdefault("Cache-Control", "private, no-cache")
         patch_vary_headers(response, ("Authorization", "Cookie"))
         found = get_conditional_response(request, etag=etag, response=response)
-        answer = response if found is None else found
+        answer = _as_json(found) if found is not None else response
         for name in KEPT_HEADERS:
             if name in response.headers:
                 answer.headers[name] = response.headers[name]
         return answer
 
     return middleware
+
+
+def _as_json(answer: HttpResponse) -> HttpResponse:
+    """Give the 412 of an `If-Match` the body of all errors."""
+    if answer.status_code != HTTP_412_PRECONDITION_FAILED:
+        return answer
+    problem = Problem(answer.status_code, "precondition_failed", _("What is there now has another tag."))
+    return json_problem(problem)
 
 
 def _takes_tag(request: HttpRequest, response: HttpResponse) -> bool:

@@ -70,7 +70,8 @@ def describe(
         takes_key = makes_something and handler.__name__ == "post"
         handler.makes_something = takes_key
         # Devices and the servers of others send what they like.
-        handler.takes_parameters, handler.takes_body = auth is not None or parameters, auth is not None or request
+        handler.ignores_nothing = auth is None
+        handler.takes_parameters, handler.takes_body = bool(parameters), request is not None
         of_key = {400: ErrorSerializer, 409: ConflictSerializer} if takes_key else {}
         return extend_schema(
             summary=summary,

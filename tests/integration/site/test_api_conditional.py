@@ -29,6 +29,20 @@ def test_what_changed_is_sent(api, device):
     assert changed.headers["ETag"] != tag
 
 
+def test_another_tag_than_was_asked_for_is_said_as_every_error(api, device):
+    answer = api.get(f"/api/devices/{device.pk}", headers={"If-Match": '"another"'})
+    assert (answer.status_code, answer.json()["code"]) == (412, "precondition_failed")
+    assert api.get(f"/api/devices/{device.pk}", headers={"If-Match": "*"}).status_code == 200
+
+
+@pytest.mark.parametrize("condition", ["If-Match", "If-None-Match", "If-Unmodified-Since"])
+@pytest.mark.parametrize("method", ["patch", "delete"])
+def test_a_change_is_not_made_without_its_condition(method, condition, staff_api, device):
+    answer = getattr(staff_api, method)(f"/api/devices/{device.pk}", headers={condition: '"read-before"'})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [condition])
+    device.refresh_from_db()
+
+
 def test_errors_and_writes_have_no_tag(api, device):
     answers = [api.get("/api/devices/999999999"), api.patch(f"/api/devices/{device.pk}", {}, format="json")]
     answers.append(api.post("/api/notifications/mark-read", {}, format="json"))

@@ -54,14 +54,10 @@ def test_a_job_is_made_once_and_its_address_is_answered_again(staff_api):
     assert JobAction.objects.count() == 1
 
 
-def test_the_key_serves_no_other_body_address_or_query(staff_api):
+def test_the_key_serves_no_other_body_or_address(staff_api):
     send(staff_api, "/api/fleets", {"name": "South"})
-    others = [
-        send(staff_api, "/api/fleets", {"name": "North"}),
-        send(staff_api, "/api/tasks/cleanup/cache"),
-        send(staff_api, "/api/fleets?really=1", {"name": "South"}),
-    ]
-    assert [(one.status_code, one.json()["code"]) for one in others] == [(409, "idempotency_key_reused")] * 3
+    others = [send(staff_api, "/api/fleets", {"name": "North"}), send(staff_api, "/api/tasks/cleanup/cache")]
+    assert [(one.status_code, one.json()["code"]) for one in others] == [(409, "idempotency_key_reused")] * 2
     assert Fleet.objects.count() == 1
     assert live_jobs() == []
 
