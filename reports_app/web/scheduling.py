@@ -53,6 +53,12 @@ class ScheduledFor:
     errors: Any
     cleaned_data: dict[str, Any]
     add_error: Any
+    fields: dict[str, Any]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if "extra_emails" in self.fields:
+            self.fields["extra_emails"].error_messages["item_invalid"] = _("Address %(nth)s:")
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data  # type: ignore[misc]

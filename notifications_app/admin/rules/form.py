@@ -36,6 +36,7 @@ class RuleForm(forms.ModelForm):
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text=_("Only these alarms, as the devices call them, with commas between them. Empty: all."),
+        error_messages={"item_invalid": _("Alarm %(nth)s:")},
     )
     windows = WindowsField(
         label=_("Only at these times"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from uuid import uuid4
 
 import pytest
@@ -58,6 +59,8 @@ def test_a_command_is_sent_by_the_form_of_its_type_and_its_errors_stand_beside_t
     wrong = client.post(address, {"parameter-interval_seconds": "1", "expires_in_seconds": "600"})
     assert wrong.status_code == 200
     assert wrong.context["form"].errors["parameter-interval_seconds"]
+    folded = client.post(address, {"parameter-interval_seconds": "30", "expires_in_seconds": "1"}).content.decode()
+    assert re.search(r'name="expires_in_seconds"[^>]* autofocus', folded)
     assert not Command.objects.exists()
     key = wrong.context["form"]["idempotency_key"].value() or "once"
     data = {"parameter-interval_seconds": "30", "expires_in_seconds": "600", "idempotency_key": key}

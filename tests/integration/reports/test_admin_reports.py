@@ -244,7 +244,7 @@ def test_a_schedule_is_made_run_and_shown_with_its_runs(page, device, fleet, ope
     [
         ({"recipients": []}, "Name at least one recipient."),
         ({"kinds": []}, "This field is required."),
-        ({"extra_emails": "nonsense"}, "valid email"),
+        ({"extra_emails": "boss@example.net,nonsense"}, "Address 2: Enter a valid email"),
         ({"time_zone": "Mars/Olympus"}, "not a known time zone"),
         ({"month_day": "32"}, "less than or equal to 31"),
     ],
