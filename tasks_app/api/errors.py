@@ -14,10 +14,11 @@ from typing import Any
 
 import redis
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from psycopg2.errors import ForeignKeyViolation, UniqueViolation
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
@@ -52,6 +53,7 @@ from tasks_app.web.error_pages import (
     form_refused,
     not_found_page,
     outage_page,
+    stored_twice_page,
     too_large_page,
     unreadable_page,
 )
@@ -62,6 +64,8 @@ JSON_PATHS = ("/api/", "/ingest/", "/health", "/metrics")
 RETRY_AFTER_SECONDS = 5
 # What Redis refuses passes by itself or is an operator's business: full, its disk or replicas gone, no master, no rights.
 REDIS_DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
+# The same name twice at once, and what is named deleted at that moment.
+CAME_BETWEEN = (UniqueViolation, ForeignKeyViolation)
 DATABASE_DOWN = (OperationalError, InterfaceError)
 # PostgreSQL's code of a write in a read-only transaction: it has become a standby, or an operator made it read-only.
 _READ_ONLY = "25006"
@@ -281,8 +285,11 @@ INTERNAL_DETAIL = gettext_lazy("An error of ours; it was logged.")
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """handler500 of the root URLconf; Django calls it while the exception is being handled."""
-    problem = problem_of(sys.exc_info()[1])
+    error = sys.exc_info()[1]
+    problem = problem_of(error)
     if not wants_json(request):
+        if isinstance(error, IntegrityError) and isinstance(error.__cause__, CAME_BETWEEN):
+            return stored_twice_page()
         is_outage = problem is not None and problem.status_code == status.HTTP_503_SERVICE_UNAVAILABLE
         return outage_page(RETRY_AFTER_SECONDS) if is_outage else fault_page()
     fallback = Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", str(INTERNAL_DETAIL))

@@ -47,6 +47,12 @@ def unreadable_page() -> HttpResponse:
     return _plain_page(400, _("The request cannot be read"), sentence, _("Nothing was changed."))
 
 
+def stored_twice_page() -> HttpResponse:
+    """The answer to what another request stored between the check of a form and its end."""
+    sentence = _("It was sent twice, or another person did the same. Look what is there before you send it again.")
+    return _plain_page(409, _("Another change came in between"), sentence)
+
+
 def too_slow_page() -> HttpResponse:
     sentence = _("The connection was too slow, or was interrupted. Go back and send it again.")
     return _plain_page(408, _("The form did not arrive"), _("Nothing was changed."), sentence)

@@ -40,6 +40,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/core.js",
         "admin/js/actions.js",
         "tasks_app/labels.js",
+        "tasks_app/once.js",
     ),
     # Of forms: rows found by typing, related objects in a window of their own.
     f"{FOLDER}/form.css": ("admin/css/vendor/select2/select2.css", "admin/css/autocomplete.css"),
@@ -53,6 +54,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/autocomplete.js",
     ),
     f"{FOLDER}/pages.css": tuple(f"tasks_app/{name}.css" for name in ("tokens", "components", "pages", "print")),
+    f"{FOLDER}/pages.js": ("tasks_app/menus.js", "tasks_app/once.js"),
     f"{FOLDER}/map.css": ("js_lib_leaflet/leaflet.css", "tasks_app/map/map.css"),
     f"{FOLDER}/map.js": ("js_lib_leaflet/leaflet.js", *(f"tasks_app/map/{name}.js" for name in _MAP)),
     f"{FOLDER}/live_map.js": ("tasks_app/live_socket.js", *(f"tasks_app/live_map/{name}.js" for name in _LIVE_MAP)),

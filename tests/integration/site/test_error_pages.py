@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
+
+from tasks_app.api.errors import server_error
+from tasks_app.models import Fleet
 
 pytestmark = pytest.mark.django_db
 UNKNOWN = [("/admin/no/such/page/", "admin:tasks_app_device_changelist"), ("/nowhere", "pages:home")]
@@ -132,6 +135,16 @@ def test_a_database_that_is_away_is_said_on_a_page_that_does_without(transaction
         connection.close()
     assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
     assert all("Tente de novo em instantes" in answer.content.decode() for answer in answers)
+
+
+def test_what_a_second_click_or_another_person_stored_meanwhile_is_no_fault_of_ours(rf, fleet):
+    try:
+        with transaction.atomic():
+            Fleet.objects.create(name=fleet.name)
+    except IntegrityError:
+        answer = server_error(rf.post("/geofences/add/"))
+    assert answer.status_code == 409
+    assert "Another change came in between" in answer.content.decode()
 
 
 def test_a_fault_of_ours_is_said_with_the_number_of_the_request(operator, monkeypatch):
