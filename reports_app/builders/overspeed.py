@@ -53,8 +53,9 @@ def build(report: Report) -> ReportTable:
     rows = [_row(episode) for episode in episodes]
     seconds = sum(episode.duration_seconds for episode in episodes)
     totals: list[Cell] = [None, None, seconds, None, _peak(episodes), None, None, None, None]
-    days = [_day_row(part, episodes, report.range_start) for part in report_days(report)]
-    day_totals: list[Cell] = [None, len(episodes), seconds, _peak(episodes)]
+    days = [_day_row(part, episodes) for part in report_days(report)]
+    begun = [each for each in episodes if each.event.occurred_at >= report.range_start]
+    day_totals: list[Cell] = [None, *_figures(begun)]
     sections = [
         Section("overspeeds", _("Overspeeds"), EPISODES, rows, totals),
         Section("days", _("Days"), DAYS, days, day_totals),
@@ -94,11 +95,14 @@ def _row(episode: Episode) -> list[Cell]:
     ]
 
 
-def _day_row(part: DayPart, episodes: list[Episode], range_start: datetime) -> list[Cell]:
-    """Return the figures per day. An episode counts on the day it began, an earlier one on the first day."""
+def _day_row(part: DayPart, episodes: list[Episode]) -> list[Cell]:
+    """Return the figures of a day. An episode counts on the day it began, as in all other reports."""
     day, start, end = part
-    begun = [each for each in episodes if start <= max(each.event.occurred_at, range_start) < end]
-    return [day, len(begun), sum(each.duration_seconds for each in begun), _peak(begun)]
+    return [day, *_figures([each for each in episodes if start <= each.event.occurred_at < end])]
+
+
+def _figures(episodes: list[Episode]) -> list[Cell]:
+    return [len(episodes), sum(each.duration_seconds for each in episodes), _peak(episodes)]
 
 
 def _peak(episodes: list[Episode]) -> float | None:

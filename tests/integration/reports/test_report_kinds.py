@@ -291,6 +291,20 @@ def test_overspeeds_are_told_whole_and_per_day(device, fleet):
     assert second["peak_kph"] == 100
 
 
+def test_an_overspeed_over_midnight_is_told_on_both_days_and_counts_on_the_first(device):
+    """As it does in the summary: the days of a month add up."""
+    data = {"speed_limit_kph": 90.0, "peak_kph": 100.0, "duration_seconds": 600.0}
+    began, ended = NEXT_DAY - timedelta(minutes=5), NEXT_DAY + timedelta(minutes=5)
+    Event.objects.create(
+        device=device, kind=EventKind.OVERSPEED, occurred_at=began, data={**data, "ended_at": ended.isoformat()}
+    )
+    for start, end, count in ((DAY, NEXT_DAY, 1), (NEXT_DAY, LATER, 0)):
+        sections = build("overspeed", device, start, end)
+        assert len(rows(sections["overspeeds"])) == 1
+        assert [row["overspeeds"] for row in rows(sections["days"])] == [count]
+        assert totals(sections["days"])["overspeeds"] == count
+
+
 def test_an_overspeed_that_goes_on_has_no_end(device):
     Event.objects.create(
         device=device, kind=EventKind.OVERSPEED, occurred_at=DAY, data={"speed_kph": 99.0, "speed_limit_kph": 90.0}
