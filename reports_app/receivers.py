@@ -87,7 +87,7 @@ def keep_fleet_of_deleted_device(sender: Any, instance: Device, **kwargs: Any) -
 @receiver(pre_delete, sender=Device, dispatch_uid="reports_app.schedules_of_device")
 def note_schedules_of_device(sender: Any, instance: Any, **kwargs: Any) -> None:
     """Note the schedules that name the device: once it is deleted, nothing says so any more."""
-    schedules = ReportSchedule.objects.filter(devices=instance.pk, is_active=True)
+    schedules = ReportSchedule.objects.filter(devices=instance.pk)
     instance.named_by_schedules = list(schedules.values_list("pk", flat=True))
 
 

@@ -25,21 +25,21 @@ _RELATIONS: dict[type[Device] | type[Geofence], tuple[str, ...]] = {
 
 
 def limits_by(row: Device | Geofence, *, with_fleet: bool = False) -> list[Limit]:
-    """Return the limits of active rules that name this device or geofence; of those of every fleet alone where its fleet,
-    with its rules, is deleted as well."""
-    active = Rule.objects.filter(is_active=True, **({"fleet": None} if with_fleet else {}))
+    """Return the limits of rules that name this device or geofence; of those of every fleet alone where its fleet, with its
+    rules, is deleted as well."""
+    rules = Rule.objects.filter(**({"fleet": None} if with_fleet else {}))
     return [
         (relation, rule_id)
         for relation in _RELATIONS[type(row)]
-        for rule_id in active.filter(**{relation: row.pk}).values_list("pk", flat=True)
+        for rule_id in rules.filter(**{relation: row.pk}).values_list("pk", flat=True)
     ]
 
 
 def switch_off_unlimited(limits: Collection[Limit], name: str, *, now: datetime) -> None:
     """Switch off the rules of which one of these limits is empty, now that the row of this name is deleted, and notify
-    the people who keep them."""
+    the people who keep them, also of one that is off already: switched on again it would be about all of them."""
     for relation, rule_id in limits:
-        lost = Rule.objects.filter(pk=rule_id, is_active=True, **{relation: None})
+        lost = Rule.objects.filter(pk=rule_id, **{relation: None})
         for rule in lost.select_related("fleet").select_for_update(of=("self",)):
             rule.is_active = False
             rule.save(update_fields=["is_active"])
@@ -55,7 +55,8 @@ def _notify_keepers(rule: Rule, name: str, now: datetime) -> None:
     for person in people:
         with translation.override(recipient_of(preferences[person.pk], settings.TIME_ZONE).language):
             message = _message(rule.name, name, fleet, now)
-        key = f"rule-without-limit:{rule.pk}:{now.isoformat()}"
+        # Of rows deleted together each says so.
+        key = f"rule-without-limit:{rule.pk}:{now:%Y-%m-%dT%H:%M}"
         notify_with_message(message, people=[person], dedupe_key=key, now=now)
 
 

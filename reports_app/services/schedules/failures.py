@@ -44,13 +44,13 @@ def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetim
 
 def switch_off_without_devices(schedule_ids: Collection[int], name: str, *, now: datetime) -> None:
     """Switch off the schedules that have no device left, now that the device of this name is deleted: without one they
-    would be about the whole fleet."""
-    lost = ReportSchedule.objects.filter(pk__in=schedule_ids, is_active=True, devices=None)
+    would be about the whole fleet. Owners of those that are off already are notified, too, before they switch them on."""
+    lost = ReportSchedule.objects.filter(pk__in=schedule_ids, devices=None)
     for schedule in lost.select_related("owner").select_for_update(of=("self",)):
         schedule.is_active, schedule.next_due_at, schedule.failure_count = False, None, 0
         schedule.last_error = _("Its last device, “%(name)s”, was deleted.") % {"name": name}
         schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
-        _notify_owner(schedule, None, now)
+        _notify_owner(schedule, None, now.replace(second=0, microsecond=0))  # once for devices deleted together
 
 
 def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:

@@ -173,6 +173,16 @@ def test_a_rule_whose_last_limit_is_deleted_is_switched_off_rather_than_about_ev
     assert not Notification.objects.exists()
 
 
+def test_a_rule_that_is_off_and_loses_its_last_device_is_told_of_before_somebody_switches_it_on(
+    device, fleet, operator
+):
+    """It would be about every device then, also with its command."""
+    FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
+    make_rule(fleet, [operator], kinds=["alarm"], name="Winter", devices=[device], is_active=False)
+    device.delete()
+    assert "Rule “Winter” is switched off" in Notification.objects.get().subject
+
+
 def test_a_rule_of_every_fleet_outlives_a_fleet_and_tells_staff_that_it_is_off(fleet, staff, bruno):
     NotificationPreference.objects.create(user=staff, language="pt-br")
     depot = make_geofence(fleet)

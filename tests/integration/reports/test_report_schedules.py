@@ -274,6 +274,15 @@ def test_a_schedule_whose_last_device_is_deleted_is_switched_off_rather_than_abo
     assert set(ReportScheduleRun.objects.values_list("schedule_id", flat=True)) == {kept.pk}
 
 
+def test_a_schedule_that_is_off_says_that_its_last_device_was_deleted(make_schedule, device):
+    schedule = make_schedule(devices=[device])
+    switch(schedule, on=False, now=DUE)
+    device.delete()
+    schedule.refresh_from_db()
+    assert "was deleted" in schedule.last_error
+    assert Notification.objects.get().kind == "report_failed"
+
+
 # --- rules
 
 
