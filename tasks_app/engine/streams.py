@@ -153,8 +153,12 @@ class JobQueue:
 
     def cancel(self, job_id: str, by: dict[str, Any]) -> str:
         """Cancel a waiting job, request a running one to stop; return the state after it, "" for an unknown job."""
+        return self._run(*self.cancel_call(job_id, by)).decode()
+
+    def cancel_call(self, job_id: str, by: dict[str, Any]) -> Call:
+        """Return the script call of `cancel`."""
         keys = [*self.keys.streams, self.keys.delayed, self.keys.job(job_id), self.keys.ended]
-        return self._run("cancel", keys, [job_id, json.dumps(by)]).decode()
+        return "cancel", keys, [job_id, json.dumps(by)]
 
     def watch(self, job_id: str) -> JobState | None:
         """Return the state of a job, and let its end wake `wait_for_end`; None for an unknown job."""

@@ -10,11 +10,15 @@ from tasks_app.engine.connection import RedisClient
 from tasks_app.engine.flows import END, ERROR, SUCCESS, Composite, Flow, callback_id, member_id, read_flow
 from tasks_app.engine.job_fields import read_number, read_text
 from tasks_app.engine.job_hash import JobHash
-from tasks_app.engine.lanes import part_of_job
+from tasks_app.engine.lanes import parts_of_jobs
 from tasks_app.engine.payload import unseal
 from tasks_app.engine.records import FinishedJob, job_store
+from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue
+
+# A group may have ten thousand, and a person waits.
+MEMBERS_AT_ONCE = 200
 
 
 def cancel(queue: JobQueue, job_id: str, by: dict[str, Any]) -> str:
@@ -30,12 +34,18 @@ def cancel(queue: JobQueue, job_id: str, by: dict[str, Any]) -> str:
 
 def cancel_members(queue: JobQueue, job_id: str, by: dict[str, Any]) -> None:
     """Cancel the members of a group or chain that have not ended; of another job there are none."""
-    numbers = members_left(queue, job_id)
-    names = [one.name for one in queues_of(queue, job_id)] if numbers else []
-    for number in numbers:
-        member = str(member_id(job_id, number))
-        if part := part_of_job(names, queue.client, member):
-            cancel(part, member, by)
+    ids = [str(member_id(job_id, number)) for number in members_left(queue, job_id)]
+    queues = queues_of(queue, job_id) if ids else []
+    for first in range(0, len(ids), MEMBERS_AT_ONCE):
+        page = ids[first : first + MEMBERS_AT_ONCE]
+        parts = parts_of_jobs([one.name for one in queues], queue.client, page)
+        calls = [part.cancel_call(member, by) for member, part in parts.items()]
+        for (member, part), state in zip(parts.items(), run_scripts(queue.client, calls), strict=True):
+            if state == JobState.RUNNING.encode():
+                cancel_members(part, member, by)
+    for one in queues:
+        # Those behind members in lanes may run now.
+        one.ring()
 
 
 def members_left(queue: JobQueue, job_id: str) -> list[int]:

@@ -4,7 +4,7 @@ from tasks_app.engine.lanes.counts import change_lanes, open_new_lanes
 from tasks_app.engine.lanes.keying import MAX_KEY_CHARS, LaneKey, lane_key, lane_number
 from tasks_app.engine.lanes.lane import Lane
 from tasks_app.engine.lanes.leases import Leases, lease_holders, ring_for_any_lane
-from tasks_app.engine.lanes.parts import lanes_of, part_of_job, queue_parts
+from tasks_app.engine.lanes.parts import lanes_of, part_of_job, parts_of_jobs, queue_parts
 from tasks_app.engine.lanes.upkeep import holders_without_beat, recover_lanes
 from tasks_app.engine.lanes.worker_queue import WorkerQueue
 
@@ -22,6 +22,7 @@ __all__ = [
     "lease_holders",
     "open_new_lanes",
     "part_of_job",
+    "parts_of_jobs",
     "queue_parts",
     "recover_lanes",
     "ring_for_any_lane",

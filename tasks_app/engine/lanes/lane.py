@@ -74,10 +74,14 @@ class Lane(JobQueue):
 
     def cancel(self, job_id: str, by: dict[str, Any]) -> str:
         """Cancel a waiting job, request a running one to stop; return the state after it, "" for an unknown job."""
-        state = self._run_call(self._call("cancel", job_id, json.dumps(by))).decode()
+        state = super().cancel(job_id, by)
         # Those behind a job that waited to be retried may run now.
         self.ring()
         return state
+
+    def cancel_call(self, job_id: str, by: dict[str, Any]) -> Call:
+        """Return the script call of `cancel`."""
+        return self._call("cancel", job_id, json.dumps(by))
 
     def run_now(self, job_id: str) -> tuple[bool, str]:
         """Let a job that waits for a later time take its place in line; return whether it did, and its state after it."""

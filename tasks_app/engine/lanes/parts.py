@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient
@@ -25,8 +25,14 @@ def queue_parts(names: str | Iterable[str], client: RedisClient) -> list[JobQueu
 
 def part_of_job(names: str | Iterable[str], client: RedisClient, job_id: str) -> JobQueue | None:
     """Return the part of these queues that holds the job or its tombstone, found in one round trip; None for none."""
-    parts = queue_parts(names, client)
+    return parts_of_jobs(names, client, [job_id]).get(job_id)
+
+
+def parts_of_jobs(names: str | Iterable[str], client: RedisClient, job_ids: Sequence[str]) -> dict[str, JobQueue]:
+    """Return the parts that hold these jobs or their tombstones, by the jobs' ids, found in one round trip."""
+    asked = [(job_id, part) for part in reversed(queue_parts(names, client)) for job_id in job_ids]
     pipe = client.pipeline(transaction=False)
-    for part in parts:
+    for job_id, part in asked:
         pipe.exists(part.keys.job(job_id))
-    return next((part for part, is_there in zip(parts, pipe.execute(), strict=True) if is_there), None)
+    # Of several the first counts.
+    return dict(one for one, is_there in zip(asked, pipe.execute(), strict=True) if is_there)

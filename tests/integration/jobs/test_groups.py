@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from unittest import mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +23,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.flows import member_id
+from tasks_app.engine.groups import members
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.worker import Worker
 from tasks_app.models import Job
@@ -250,6 +252,18 @@ def test_a_cancelled_group_cancels_its_members(run_jobs):
         "cancelled"
     }
     assert remaining_keys() == []
+
+
+def test_many_members_are_cancelled_in_few_round_trips(run_jobs):
+    key = probe.lanes.lane_note
+    job = group([*(probe.probe_note.s(str(number)) for number in range(150)), *(key.s("k", "x") for _ in range(150))])
+    made = job.delay()
+    with mock.patch.object(members, "run_scripts", wraps=members.run_scripts) as asked:
+        made.cancel()
+    assert asked.call_count == 2
+    assert {one.state for one in made.children[::30]} == {"cancelled"}
+    settle(run_jobs)
+    assert (made.state, probe.ledger(), remaining_keys()) == ("cancelled", [], [])
 
 
 def test_a_cancelled_chain_makes_no_further_step(run_jobs):
