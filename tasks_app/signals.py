@@ -12,7 +12,7 @@ events_recorded = Signal()
 orphans_cleanup_requested = Signal()
 
 # Sent after the rows of jobs were stored that did not succeed, by any process (a worker, the scheduler, a request).
-# Once for each row that was new; not if that process dies just then. Arguments: jobs (list[FinishedJob], each failed or cancelled).
+# Once for each row that was new; not if that process dies just then. Arguments: jobs (list[FinishedJob]: failed or cancelled).
 jobs_not_done = Signal()
 
 # Sent before positions go, outside of any transaction: retention leaves the UTC days alone that a receiver returns, as

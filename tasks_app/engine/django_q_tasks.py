@@ -41,7 +41,7 @@ from tasks_app.engine.django_q_groups import (
 from tasks_app.engine.django_q_rows import result_of, task_of_row
 from tasks_app.engine.errors import InvalidArguments, UnknownJob
 from tasks_app.engine.groups.following import follow
-from tasks_app.engine.groups.making import call_text, flow_of
+from tasks_app.engine.groups.making import flow_of
 from tasks_app.engine.handles import JobHandle, ended_job
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.records import FinishedJob
@@ -119,10 +119,10 @@ def async_task(func: Any, *args: Any, **kwargs: Any) -> str:
     package |= {name: value for name, value in options.items() if value is not None}
     pre_enqueue.send(sender="django_q", task=package)
     if package.get("sync"):
-        now_ms = int(package["started"].timestamp() * 1000)
+        call, now_ms = task.arguments.check(args, kwargs), int(package["started"].timestamp() * 1000)
         job_options = package_options(package)
         job_options = replace(job_options, flow=flow_of(step, job_options.flow))
-        _run_here(task.queue, inline_claim(task.queue, task.name, (UUID(job_id), call_text(step)), job_options, now_ms))
+        _run_here(task.queue, inline_claim(task.queue, task.name, (UUID(job_id), call), job_options, now_ms))
     else:
         enqueue_package(package)
     return job_id

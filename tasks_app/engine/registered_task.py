@@ -174,7 +174,7 @@ class Task(Generic[P, R]):
         """
         kwargs = kwargs or {}
         call = self.arguments.check(args, kwargs)
-        parts = self._parts(args, kwargs) if self.split and not is_whole else ()
+        parts = self.parts(args, kwargs) if self.split and not is_whole else ()
         if unique_key is not None:
             check_unique_key(unique_key)
         if parts and unique_key:
@@ -213,7 +213,7 @@ class Task(Generic[P, R]):
         """
         calls = list(calls)
         checked = self._checked(calls)
-        if any(self._parts(args, {}) for args in calls):
+        if any(self.parts(args, {}) for args in calls):
             raise InvalidArguments(f"A call of {self.name} is split into several jobs: use apply_async for each.")
         ids = [new_job_id() for _ in checked] if job_ids is None else [checked_job_id(one) for one in job_ids]
         if len(ids) != len(checked):
@@ -295,7 +295,7 @@ class Task(Generic[P, R]):
         make(current_backend(), step, job_id, options)
         return JobHandle(job_id, self.queue)
 
-    def _parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:
+    def parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:
         """Return the parts of a call that is split, nothing for one that stays whole."""
         parts = self.split(*args, **kwargs) if self.split else ()
         return parts if len(parts) > 1 else ()

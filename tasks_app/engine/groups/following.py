@@ -24,6 +24,7 @@ from tasks_app.engine.failures import describe
 from tasks_app.engine.flows import END, ERROR, GROUP, SUCCESS, TASK, Flow, Membership, Step, callback_id, member_id
 from tasks_app.engine.groups.making import FlowBackend, make
 from tasks_app.engine.groups.redis_groups import MemberEnd
+from tasks_app.engine.groups.splitting import split_step
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.redaction import redact_call
@@ -187,7 +188,8 @@ def with_arguments(step: Step, leading: list[Any]) -> Step:
         given = msgspec.json.decode(msgspec.json.encode(leading))
         task, args = get_task(step.task), [*given, *args]
         call = task.arguments.check(args, kwargs)
-        return msgspec.structs.replace(step, call=msgspec.Raw(call.encode()), lane_key=task.lane_key(args, kwargs))
+        bound = msgspec.structs.replace(step, call=msgspec.Raw(call.encode()), lane_key=task.lane_key(args, kwargs))
+        return split_step(task, bound, args, kwargs)
     count = len(step.members) if step.kind == GROUP else 1
     members = [with_arguments(one, leading) for one in step.members[:count]]
     return msgspec.structs.replace(step, members=(*members, *step.members[count:]))

@@ -23,6 +23,7 @@ from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments
 from tasks_app.engine.flows import CHAIN, ERROR_ARGUMENTS, GROUP, NO_CALL, Step
 from tasks_app.engine.groups.making import make
+from tasks_app.engine.groups.splitting import split_step
 from tasks_app.engine.handles import JobHandle
 
 # Of one group or chain, with all that is in it.
@@ -42,6 +43,9 @@ class CallableTask(Protocol):
 
     def lane_key(self, args: Sequence[Any], kwargs: dict[str, Any]) -> str:
         """Return the lane key of a checked call, "" for none. Raises InvalidArguments for an improper one."""
+
+    def parts(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Sequence[tuple[Sequence[int], Sequence[Any]]]:
+        """Return the parts of a call that is split, nothing for one that stays whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +155,7 @@ class Call(Signature):
             call = self.task.arguments.check_following(self.args, self.kwargs, leading)
         except InvalidArguments as error:
             raise InvalidArguments(f"{self.task.name}: {error}") from error
-        return Step(
+        step = Step(
             task=self.task.name,
             queue=self.task.queue,
             call=msgspec.Raw(call.encode()),
@@ -162,6 +166,7 @@ class Call(Signature):
             on_success=self._success_steps(),
             on_error=self._error_steps(),
         )
+        return step if leading else split_step(self.task, step, self.args, self.kwargs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,9 @@ from unittest import mock
 
 import pytest
 from django.db import OperationalError
+from django_q.tasks import async_task, result
 
-from tasks_app.engine import JobHandle
+from tasks_app.engine import JobHandle, chain, group
 from tasks_app.engine.connection import client
 from tasks_app.engine.flows import member_id
 from tasks_app.engine.groups import sweeping
@@ -226,3 +227,17 @@ def test_a_call_that_was_cancelled_when_all_parts_had_succeeded_is_ended_again(r
     run_jobs()
     assert again.get(0) == {"0": 5, "1": 6}
     assert sorted(probe.ledger()) == ["part 5", "part 6"]
+
+
+def test_a_call_in_a_group_a_chain_or_a_callback_is_split_as_any_other(run_jobs):
+    alone = async_task("probe_split", [5, 6])
+    whole = group([probe.probe_split.s([7, 8]), probe.probe_add.s(1)]).delay()
+    steps = chain(probe.probe_split.s([1, 2]), probe.probe_result.s(), probe.probe_split.si([3, 4])).delay()
+    called = probe.probe_return_numbers.s(9, 10).on_success(probe.probe_split.s()).delay()
+    assert len(JobHandle(alone).children) == 2
+    run_jobs()
+    assert result(alone) == {"0": 5, "1": 6}
+    assert (whole.get(0), steps.get(0)) == ([{"0": 7, "1": 8}, 2], {"0": 3, "1": 4})
+    assert called.children[0].result == {"0": 9, "1": 10}
+    assert not Job.objects.filter(task="probe_split", member_index__isnull=False, parent_id=alone).exists()
+    assert result(async_task("probe_split", [11], sync=True)) == 11

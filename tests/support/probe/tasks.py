@@ -198,6 +198,12 @@ def probe_split(numbers: list[int]) -> int:
     return number
 
 
+@task(queue="positions")
+def probe_return_numbers(*numbers: int) -> list[int]:
+    """Return the numbers as a list."""
+    return list(numbers)
+
+
 @task(queue="reports")
 def probe_total(numbers: list[int], text: str = "total") -> int:
     """Write the sum to the ledger and return it."""
