@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth.models import Permission, User
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Q
 from django.test import Client
 from rest_framework.test import APIClient
@@ -80,3 +81,11 @@ def database_state(unwatched: Iterable[str] = UNWATCHED) -> dict[str, Any]:
 
 def changed_tables(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return sorted(label for label in before if before[label] != after[label])
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back what is written meanwhile, so that many requests meet the same rows. What goes to Redis stays."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
