@@ -58,7 +58,9 @@ class TrackerConnection(Link, asyncio.BufferedProtocol):
         self.is_ended = True
         if not self.is_waiting:
             self.close("closed_by_tracker")
-        return not self.is_closed
+        # TLS has no half of a connection.
+        is_tls = self._transport is not None and self._transport.get_extra_info("sslcontext") is not None
+        return not self.is_closed and not is_tls
 
     def connection_lost(self, error: Exception | None) -> None:
         """End."""
