@@ -54,6 +54,13 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must be at least 1.")
         return int(value)
 
+    def seconds(self, var: str, default: float) -> float:
+        """Return a number of seconds of at least 1: of a wait without which nothing would work."""
+        value = float(self.float(var, default=default))
+        if value < 1:
+            raise ImproperlyConfigured(f"{var} must be at least 1.")
+        return value
+
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:

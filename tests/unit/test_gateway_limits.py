@@ -7,7 +7,6 @@ import struct
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from environ import Env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from tasks_app.gateway.limits import ConnectionLimits, RefusalThrottle
 from tasks_app.gateway.link import BURST_SECONDS
 from tasks_app.gateway.proxy_protocol import PREFIX_BYTES, SIGNATURE, InvalidHeader, rest_bytes, source_address
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from trackerproject.environment import Environment
 from trackerproject.trackers import gateway_ports, gateway_settings
 
 
@@ -155,4 +155,18 @@ def test_a_port_for_a_protocol_that_does_not_exist_is_named(settings):
 def test_the_backlog_of_a_day_is_taken_at_once():
     """A tracker that is left waiting for seconds connects anew, and what it had sent by then is lost if it keeps nothing."""
     a_fix_in_30_seconds = 24 * 3600 / 30
-    assert gateway_settings(Env(), {})["FRAMES_PER_MINUTE"] * BURST_SECONDS / 60 >= a_fix_in_30_seconds
+    assert gateway_settings(Environment(), {})["FRAMES_PER_MINUTE"] * BURST_SECONDS / 60 >= a_fix_in_30_seconds
+
+
+LIMITS = ["MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_ADDRESS", "MAX_UDP_SENDERS", "REFUSALS_PER_MINUTE", "LOGIN_SECONDS"]
+LIMITS += ["IDLE_SECONDS", "UNREAD_SECONDS", "MAX_FRAME_BYTES", "FRAMES_PER_MINUTE", "MAX_BAD_FRAMES"]
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_limit_of_nothing_is_refused_at_the_start(name, monkeypatch):
+    """It is no way to switch a limit off: no tracker would be served."""
+    monkeypatch.setenv(f"GATEWAY_{name}", "0")
+    with pytest.raises(ImproperlyConfigured, match=f"GATEWAY_{name} must be at least 1"):
+        gateway_settings(Environment())
+    monkeypatch.setenv(f"GATEWAY_{name}", "1")
+    assert gateway_settings(Environment())[name] == 1
