@@ -20,6 +20,11 @@ class ClockGuard:
         self._monotonic = monotonic
         self._last: tuple[float, float] | None = None
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no round was seen yet, so that the next one has nothing to be compared with."""
+        return self._last is None
+
     def agree(self, redis_time: tuple[int, int]) -> bool:
         """Call once a round with Redis's TIME (seconds, microseconds); False in the first round and after a jump or pause."""
         now, theirs = self._monotonic(), redis_time[0] + redis_time[1] / 1e6

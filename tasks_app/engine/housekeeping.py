@@ -173,11 +173,14 @@ class Housekeeping:
 
     def _beat_queue(self, queue: JobQueue, alive: dict[str, str], *, must_sweep: bool) -> None:
         silent, redis_time = queue.beat(alive)
-        if not self._clocks[queue.name].agree(redis_time):
-            logger.warning(
-                "Redis's clock or this process stood still or jumped: no worker of %s is declared dead in this round",
-                queue.name,
-            )
+        clock = self._clocks[queue.name]
+        is_first_round = clock.is_new
+        if not clock.agree(redis_time):
+            if not is_first_round:
+                logger.warning(
+                    "Redis's clock or this process stood still or jumped: no worker of %s is declared dead in this round",
+                    queue.name,
+                )
             return
         for consumer in silent:
             self._recover_silent(queue, consumer, "its host went silent")

@@ -141,6 +141,15 @@ def housekeeping():
     os.close(writing)
 
 
+def test_the_first_round_of_a_cluster_warns_of_no_clock(housekeeping, queue, caplog):
+    process, _ = housekeeping
+    process._beat_queue(queue, {}, must_sweep=False)
+    assert not caplog.records
+    process._clocks[queue.name].agree((1, 0))
+    process._beat_queue(queue, {}, must_sweep=False)
+    assert "stood still or jumped" in caplog.text
+
+
 def test_a_death_that_redis_refuses_holds_up_no_other(housekeeping, queue, monkeypatch):
     process, _ = housekeeping
     given_back: list[str] = []
