@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -30,7 +31,7 @@ def test_a_packet_whose_gateway_was_killed_before_it_acknowledged_is_stored_once
         assert tracker.ask(f"POS {NOW} 1 1 2 2") == ""
         assert dying.process.wait(allowed(10)) == -signal.SIGKILL
     assert buffer_size() == 2
-    with gateway_process(tmp_path) as gateway, Tracker(gateway.port) as tracker:
+    with gateway_process(tmp_path, LOG_JSON="1") as gateway, Tracker(gateway.port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
         assert tracker.ask(f"POS {NOW} 1 1 2 2") == "ACK 2"
         assert drain_buffer(device.unique_id)["stored"] == Position.objects.count() == 2
@@ -39,6 +40,7 @@ def test_a_packet_whose_gateway_was_killed_before_it_acknowledged_is_stored_once
         assert [one.device_id for one in connected_trackers()] == [device.unique_id]
         call_command("gateway", "--health")
         assert gateway.stop() == 0
+        assert all(json.loads(line)["event"] for line in gateway.log.read_text().splitlines())
     assert (connected_trackers(), living_nodes()) == ([], [])
     with pytest.raises(CommandError):
         call_command("gateway", "--health")

@@ -75,16 +75,17 @@ class Command(BaseCommand):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, gateway.stop)
-        await gateway.run(lambda: self._introduce(config, served))
+        await gateway.run(lambda: _introduce(config, served))
 
-    def _introduce(self, config: GatewayConfig, served: Any) -> None:
-        for name, (protocol, port) in served.items():
-            transports = [word for word, has in (("TCP", protocol.has_tcp), ("UDP", protocol.has_udp)) if has]
-            if config.tls_certificate:
-                transports = ["TLS"] if protocol.has_tcp else []
-            values = {"name": name, "host": config.host, "port": port, "transports": ", ".join(transports)}
-            self.stdout.write(_("%(name)-9s listens on %(host)s:%(port)d (%(transports)s)") % values)
-        self.stdout.flush()
+
+def _introduce(config: GatewayConfig, served: Any) -> None:
+    """Say in the log where trackers may connect."""
+    for name, (protocol, port) in served.items():
+        transports = [word for word, has in (("TCP", protocol.has_tcp), ("UDP", protocol.has_udp)) if has]
+        if config.tls_certificate:
+            transports = ["TLS"] if protocol.has_tcp else []
+        values = {"name": name, "host": config.host, "port": port, "transports": ", ".join(transports)}
+        logger.info("%(name)s listens on %(host)s:%(port)d (%(transports)s)", values)
 
 
 def _allow_files(config: GatewayConfig) -> None:
