@@ -1,5 +1,6 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from tasks_app.migrations._indexes import AddIndexBesideWork
 
 
 class Migration(migrations.Migration):
@@ -12,11 +13,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        AddIndexConcurrently(
+        AddIndexBesideWork(
             model_name="notification",
             index=models.Index(fields=["-created_at", "-id"], name="notification_by_time"),
         ),
-        AddIndexConcurrently(
+        AddIndexBesideWork(
             model_name="delivery",
             index=models.Index(fields=["-created_at", "-id"], name="delivery_by_time"),
         ),
