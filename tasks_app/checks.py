@@ -157,30 +157,44 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
     return found
 
 
+# What they are taken for where a server does not know them.
+_DURABILITY = {"maxmemory-policy": "noeviction", "min-replicas-to-write": "", "appendonly": ""}
+
+
 @register(Tags.database)
 def check_redis(**_: Any) -> list[CheckMessage]:
-    """W003: a Redis that may throw jobs away. W008: a master that accepts jobs while it is cut off from its replicas.
+    """W003: a Redis that may throw jobs away. W010: one that forgets them when it ends. W011: one that does not answer.
+    W008: a master that accepts jobs while it is cut off from its replicas.
 
     Runs with `manage.py check --database default`, and before `migrate`.
     """
     try:
         found = [_durability(master) for master in masters_of(client())]
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        hint = "Is it running, and are the address and password in REDIS_URL or QUEUE_REDIS_URL right?"
+        return [Warning(f"Redis does not answer: {error}", hint=hint, id="tasks_app.W011")]
     except redis.RedisError:
+        # A server of others may not tell how it is configured.
         return []
     warnings: list[CheckMessage] = []
-    if policies := {policy for policy, _ in found} - {"noeviction"}:
+    if "no" in {file for *_, file in found}:
+        text = "Redis keeps no append-only file: when it ends, the jobs that wait are lost."
+        hint = "Set appendonly yes on the server of the queues (deploy/valkey/valkey.conf)."
+        warnings.append(Warning(text, hint=hint, id="tasks_app.W010"))
+    if policies := {policy for policy, *_ in found} - {"noeviction"}:
         text = f"Redis may evict jobs: its maxmemory-policy is {', '.join(sorted(policies))}."
         hint = "Set maxmemory-policy noeviction on the server of the queues."
         warnings.append(Warning(text, hint=hint, id="tasks_app.W003"))
     url = engine_config().redis_url
-    if (sentinel_address(url) or cluster_address(url)) and "0" in {replicas for _, replicas in found}:
+    if (sentinel_address(url) or cluster_address(url)) and "0" in {replicas for _, replicas, _ in found}:
         text = "A Redis master that is cut off goes on accepting jobs, which are lost when another one takes over."
         hint = "Set min-replicas-to-write 1 on the servers of the queues, each with two replicas (docs/production.md)."
         warnings.append(Warning(text, hint=hint, id="tasks_app.W008"))
     return warnings
 
 
-def _durability(master: RedisClient) -> tuple[str, str]:
-    """Return a server's maxmemory-policy and min-replicas-to-write."""
-    found = {**master.config_get("maxmemory-policy"), **master.config_get("min-replicas-to-write")}
-    return found.get("maxmemory-policy", "noeviction"), found.get("min-replicas-to-write", "")
+def _durability(master: RedisClient) -> tuple[str, str, str]:
+    """Return a server's maxmemory-policy, min-replicas-to-write and appendonly."""
+    found = {name: text for one in _DURABILITY for name, text in master.config_get(one).items()}
+    policy, replicas, file = (found.get(name, usual) for name, usual in _DURABILITY.items())
+    return policy, replicas, file

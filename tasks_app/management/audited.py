@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from tasks_app.management.output import telling_errors
 from tasks_app.services.audit import Subject, record
 from tasks_app.utils.audit_source import CommandSource, changes_of
 
@@ -16,11 +17,11 @@ _OF_EVERY_COMMAND = {
 
 
 class AuditedCommand(BaseCommand):
-    """Leaves an entry with its options before it begins, and gives its changes its name."""
+    """Leaves an entry with its options before it begins, gives its changes its name, and says which server is away."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         name = type(self).__module__.rpartition(".")[2]
-        with changes_of(CommandSource(name)):
+        with telling_errors(), changes_of(CommandSource(name)):
             return super().execute(*args, **options)
 
     def record_command(self, options: dict[str, Any]) -> None:

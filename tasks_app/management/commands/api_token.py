@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text
+from tasks_app.management.output import short_text, telling_errors
 from tasks_app.models import Scope
 from tasks_app.services.accounts import TooManyTokens, issue_token
 
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("--scope", action="append", choices=Scope.values, dest="scopes", help="Repeat for several.")
         parser.add_argument("--days", type=int, help="Days until it expires; 0: never. Default: API_TOKEN_TTL_DAYS.")
 
+    @telling_errors()
     def handle(self, *args: Any, **options: Any) -> None:
         user = get_user_model().objects.filter(username=options["username"], is_active=True).first()
         if user is None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text
+from tasks_app.management.output import short_text, telling_errors
 from tasks_app.queries.senders import device_named
 from tasks_app.services.devices import KeyExists, issue_key
 
@@ -21,6 +21,7 @@ class Command(BaseCommand):
             "--rotate", action="store_true", help="Replace the device's key: the former one is refused."
         )
 
+    @telling_errors()
     def handle(self, *args: Any, **options: Any) -> None:
         device = device_named(options["unique_id"])
         if device is None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from tasks_app import checks
 from tests.support.cluster import wait_until
 from trackerproject.dev.local_servers.servers import _valkey_program
 from trackerproject.dev.management.commands.demo import free_port
@@ -19,12 +20,13 @@ DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 
 
 @contextmanager
-def running_valkey(folder: Path) -> Iterator[redis.Redis]:
-    """A server with the files of deploy/; the user of ours is logged in."""
+def running_valkey(folder: Path, *options: str) -> Iterator[redis.Redis]:
+    """A server with the files of deploy/, and other options; the user of ours is logged in."""
     users = folder / "users.acl"
     users.write_text((DEPLOY / "valkey" / "users.acl").read_text().replace("@PASSWORD@", "secret-1"))
     port = free_port()
     command = [_valkey_program(), str(DEPLOY / "valkey" / "valkey.conf"), "--dir", str(folder), "--port", str(port)]
+    command += options
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, "--aclfile", str(users)], stdout=log, stderr=log)
     client = redis.Redis(port=port, username="tracker", password="secret-1")
@@ -52,6 +54,23 @@ def test_transactions_are_there_again_after_a_restart(tmp_path):
     with running_valkey(tmp_path) as client:
         assert client.xlen("{tq:positions}:stream:normal") == 10
     assert "NOPERM" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ((), []),
+        (("--appendonly", "no"), ["tasks_app.W010"]),
+        (("--maxmemory-policy", "allkeys-lru"), ["tasks_app.W003"]),
+    ],
+)
+def test_the_check_says_what_a_server_would_lose_and_that_it_is_away(options, found, tmp_path, monkeypatch):
+    with running_valkey(tmp_path, *options) as client:
+        monkeypatch.setattr(checks, "client", lambda: client)
+        assert [warning.id for warning in checks.check_redis()] == found
+    (warning,) = checks.check_redis()
+    assert warning.id == "tasks_app.W011"
+    assert "secret-1" not in str(warning)
 
 
 def test_the_user_reaches_keys_of_ours_and_nothing_else(tmp_path):
