@@ -126,7 +126,7 @@ def test_queues_are_controlled_and_looked_at(cluster, staff):
     assert live_jobs.find_live_job(client(), str(jobs[7])).lane == lane_of("van 7")
     assert JobHandle(jobs[0]).cancel() == "cancelled"
     assert repair_queue("positions", apply=True) == dict.fromkeys(repair_queue("positions", apply=False), 0)
-    assert [warning.id for warning in check_redis()] == ["tasks_app.W008"]
+    assert [warning.id for warning in check_redis(databases=["default"])] == ["tasks_app.W008"]
     assert purge_queue(name="positions", user=staff, now=timezone.now()) == 39
     resume_queue(name="positions", user=staff, now=timezone.now())
     wait_until(lambda: Job.objects.filter(state="cancelled").count() == 40, what="the rows of the cancelled")

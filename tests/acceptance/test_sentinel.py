@@ -181,10 +181,10 @@ def test_jobs_that_were_not_replicated_are_lost_with_the_master(sentinels):
 
 def test_a_master_without_enough_replicas_refuses_jobs(sentinels):
     """Cut off with its clients, it would accept what the new master never gets (min-replicas-to-write)."""
-    assert any(warning.id == "tasks_app.W008" for warning in check_redis())
+    assert any(warning.id == "tasks_app.W008" for warning in check_redis(databases=["default"]))
     sentinels.master.client().config_set("min-replicas-to-write", 2)
     try:
-        assert check_redis() == []
+        assert check_redis(databases=["default"]) == []
         with pytest.raises(QueueUnavailable):
             ledger_job.delay()
     finally:

@@ -67,10 +67,11 @@ def test_transactions_are_there_again_after_a_restart(tmp_path):
 def test_the_check_says_what_a_server_would_lose_and_that_it_is_away(options, found, tmp_path, monkeypatch):
     with running_valkey(tmp_path, *options) as client:
         monkeypatch.setattr(checks, "client", lambda: client)
-        assert [warning.id for warning in checks.check_redis()] == found
-    (warning,) = checks.check_redis()
+        assert [warning.id for warning in checks.check_redis(databases=["default"])] == found
+    (warning,) = checks.check_redis(databases=["default"])
     assert warning.id == "tasks_app.W011"
     assert "secret-1" not in str(warning)
+    assert checks.check_redis() == []
 
 
 def test_the_user_reaches_keys_of_ours_and_nothing_else(tmp_path):
