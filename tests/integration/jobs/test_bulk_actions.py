@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from tasks_app.engine import JobState, QueueFull, TaskNotPermitted, get_task
+from tasks_app.engine import JobHandle, JobState, QueueFull, TaskNotPermitted, chain, get_task, group
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.housekeeping import describe_worker
 from tasks_app.engine.streams import JobQueue
@@ -358,3 +358,19 @@ def test_an_action_that_cannot_be_enqueued_leaves_nothing(staff, settings):
     assert not BulkAction.objects.exists()
     assert not JobAction.objects.exists()
     assert len(list_jobs(user=staff, filters=JobFilters()).jobs) == 1
+
+
+def test_members_are_made_again_with_their_group_and_not_beside_it(run_jobs, staff):
+    inner = group([probe.probe_flaky.si("a"), probe.probe_flaky.si("b")])
+    outer = group([inner, probe.probe_flaky.si("c")]).on_error(probe.probe_result.si("called", "error"))
+    job = chain(probe.probe_add.s(1), outer).delay()
+    probe.break_down("b", "c")
+    run_jobs("positions", "reports")
+    probe.break_down()
+    asked = ask_for_bulk_action(verb="retry", user=staff, filters=JobFilters(state=JobState.FAILED))
+    run_jobs("cleanup")
+    assert result_of(asked)["total"] == 5
+    assert (result_of(asked)["changed"], result_of(asked)["skipped"]) == (1, {"retried_with_group": 4})
+    run_jobs("positions", "reports")
+    assert sorted(probe.ledger()) == ["error called", "ran a", "ran b", "ran b", "ran c", "ran c"]
+    assert JobHandle(repeats_of(job)[0]).state == "succeeded"

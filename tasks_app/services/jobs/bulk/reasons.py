@@ -14,6 +14,7 @@ _REASONS = {
     "unknown_task": gettext_lazy("Its task does not exist any more."),
     "task_not_permitted": gettext_lazy("You may not start its task."),
     "invalid_arguments": gettext_lazy("Its task takes other arguments now."),
+    "retried_with_group": gettext_lazy("It is made again with its group or chain."),
     "job_not_repeatable": gettext_lazy("It cannot be made again: not all that it needs is kept."),
 }
 

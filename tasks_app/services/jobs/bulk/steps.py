@@ -32,6 +32,12 @@ class AlreadyCancelled(JobError):
     code = "already_cancelled"
 
 
+class RetriedWithGroup(JobError):
+    """The group or chain of the job is made again, and the job with it."""
+
+    code = "retried_with_group"
+
+
 @dataclass(slots=True)
 class Chunk:
     """Result of a chunk. `error` is why those after `done` were not tried."""
@@ -80,6 +86,8 @@ def _was_cancelled_here(action: BulkAction, view: JobView) -> bool:
 
 def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any, _is_resumed: bool) -> Chunk:
     def retry(job_id: UUID) -> JobAction | None:
+        if (group_id := _group_to_retry(action, job_id)) and is_retried(group_id):
+            raise RetriedWithGroup(RetriedWithGroup.__doc__)
         new_id = uuid5(action.pk, str(job_id))
         if not is_known(new_id):
             retry_job(job_id=job_id, user=user, reason=action.reason, new_id=new_id)
@@ -90,7 +98,38 @@ def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any, _is_resum
         fields = {"user_id": user.pk, "reason": action.reason, "new_job_id": new_id}
         return JobAction(job_id=job_id, task=task, verb=JobAction.Verb.RETRY, **fields)
 
+    def is_retried(group_id: UUID) -> bool:
+        """Retry a group when the first of its members comes; return whether it could be. Its own turn finds it done."""
+        try:
+            retry(group_id)
+        except RetriedWithGroup:
+            return True
+        except _HOPELESS:
+            raise
+        except (EngineError, JobError):
+            return False
+        return True
+
     return _each(job_ids, retry)
+
+
+def _group_to_retry(action: BulkAction, job_id: UUID) -> UUID | None:
+    """Return the group or chain of which this job is a member, if that is to be retried, too, and makes the job again."""
+    member = Job.objects.filter(pk=job_id, member_index__isnull=False).values_list("parent_id", "state").first()
+    if member is None or member[0] is None or not _is_chosen(action, member[0]):
+        return None
+    group_id, state = member
+    whole = Job.objects.filter(pk=group_id).values_list("state", flat=True).first()
+    # One that failed keeps the results of members that succeeded.
+    return group_id if whole and (state != JobState.SUCCEEDED or whole == JobState.SUCCEEDED) else None
+
+
+def _is_chosen(action: BulkAction, job_id: UUID) -> bool:
+    packed, wanted = bytes(action.job_ids or b""), job_id.bytes
+    place = packed.find(wanted)
+    while place % len(wanted) and place >= 0:
+        place = packed.find(wanted, place + 1)
+    return place >= 0
 
 
 def _run_all_now(action: BulkAction, job_ids: Sequence[UUID], user: Any, is_resumed: bool) -> Chunk:
