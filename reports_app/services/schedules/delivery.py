@@ -70,8 +70,11 @@ def _problem_of_run(run: ReportScheduleRun, ready: Sequence[Report], reports: Se
         return _("Its owner is no longer an operator of the fleet.")
     if not ready:
         return next((report.error for report in reports if report.error), "") or _("It has no report.")
-    if not _recipients(run) and not _addresses(run):
+    readers = [*_recipients(run), *([owner] if _addresses(run) else [])]
+    if not readers:
         return _("None of its recipients may see the fleet any longer.")
+    if not any(_seen_by(reader, ready) for reader in readers):  # the devices moved to another fleet meanwhile
+        return _("None of its recipients may see its reports any longer.")
     return ""
 
 

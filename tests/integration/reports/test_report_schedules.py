@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 
 from notifications_app.models import Notification
 from reports_app.models import Report, ReportSchedule, ReportScheduleRun
-from reports_app.services.generation import cancel_report
+from reports_app.services.generation import cancel_report, generate_report
 from reports_app.services.schedules import (
     describe_schedule,
     run_due_report_schedules,
@@ -194,6 +194,19 @@ def test_access_is_looked_at_again_when_it_is_delivered(make_schedule, sink, run
     run = ReportScheduleRun.objects.get()
     assert (run.state, "None of its recipients" in run.error) == ("failed", True)
     assert not any(mail["To"] == viewer.email for mail in sink.messages)
+
+
+def test_a_run_whose_reports_nobody_may_see_any_longer_is_not_said_to_be_delivered(make_schedule, device, run_jobs):
+    make_schedule(devices=[device], kinds=["trips"])
+    tick()
+    for report in Report.objects.all():
+        generate_report(report.pk)
+    device.fleet = Fleet.objects.create(name="Elsewhere")
+    device.save()
+    assert tick(DUE + timedelta(minutes=1))["delivering"] == 1
+    run_jobs("reports")
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, run.error) == ("failed", "None of its recipients may see its reports any longer.")
 
 
 def test_people_without_an_account_get_it_while_the_owner_manages_the_fleet(make_schedule, sink, run_jobs, manager):
