@@ -124,9 +124,11 @@ def visits(crossings: Sequence[Crossing], inside: Mapping[int, str]) -> list[Vis
 
 
 def _inside_now(device: Device) -> dict[int, str]:
-    """Return the names, by id, of the geofences that the device is in."""
+    """Return the names, by id, of the geofences that the device is in. Its state still has those of its former fleet, and
+    those switched off, until its next fix."""
     inside = DeviceState.objects.filter(device=device).values_list("geofence_ids", flat=True).first() or []
-    return dict(Geofence.objects.filter(pk__in=inside).values_list("pk", "name"))
+    watched = Geofence.objects.filter(pk__in=inside, fleet=device.fleet_id, is_active=True)
+    return dict(watched.values_list("pk", "name"))
 
 
 def _was_heard(device: Device, before: datetime) -> bool:

@@ -15,7 +15,7 @@ from reports_app.queries import stored_table
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
 from tasks_app.ingest.fix import Fix
-from tasks_app.models import Event, EventKind, Geofence
+from tasks_app.models import DeviceState, Event, EventKind, Fleet, Geofence
 from tasks_app.services.positions.store import store_fixes
 
 pytestmark = pytest.mark.django_db
@@ -249,6 +249,21 @@ def test_a_visit_is_told_whole_and_counts_in_the_range_only_what_lies_in_it(devi
     (depot_row,) = rows(sections["geofences"])
     assert (depot_row["visits"], depot_row["in_range_seconds"]) == (2, 6 * 3600)
     assert totals(sections["visits"])["in_range_seconds"] == 6 * 3600
+
+
+@pytest.mark.parametrize("change", ["moved", "switched off"])
+def test_a_silent_device_is_in_no_geofence_of_its_former_fleet_nor_in_one_that_is_off(device, fleet, change):
+    depot = Geofence.objects.create(fleet=fleet, name="Depot", area=ELSEWHERE)
+    store([fix(device, 0, 0.0)])
+    DeviceState.objects.update(geofence_ids=[depot.pk])
+    Event.objects.create(device=device, kind=EventKind.GEOFENCE_ENTER, occurred_at=ELEVEN, geofence=depot)
+    assert [row["state"] for row in rows(build("visits", device)["visits"])] == ["Still inside"]
+    if change == "moved":
+        device.fleet = Fleet.objects.create(name="Elsewhere")
+        device.save()
+    else:
+        Geofence.objects.update(is_active=False)
+    assert [row["state"] for row in rows(build("visits", device)["visits"])] == ["Exit not seen"]
 
 
 def test_visits_of_deleted_geofences_are_told_apart(device, fleet):
