@@ -1,4 +1,4 @@
-"""Bounds: connections in all and of one address, and refusals of one address in a minute. No I/O here."""
+"""Bounds: connections in all and of one address, and in a minute refusals of one address and answers of one device. No I/O."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections import Counter
 from tasks_app.utils.client_addresses import limit_key
 
 WINDOW_SECONDS = 60
-# Further addresses share one count until the minute ends: senders of UDP may invent as many as they like.
-MAX_ADDRESSES = 50_000
+# Further ones share one count until the minute ends: senders of UDP may invent as many addresses as they like.
+MAX_NAMES = 50_000
 _OTHERS = "others"
 
 
@@ -41,26 +41,32 @@ class ConnectionLimits:
             del self._by_address[key]
 
 
-class RefusalThrottle:
-    """Counts refusals of addresses in the present minute. Times are seconds of any steady clock."""
+class MinuteThrottle:
+    """Counts in the present minute, by a name: of an address, or of a device. Times are seconds of any steady clock."""
 
     def __init__(self, most_per_minute: int) -> None:
         self._most = most_per_minute
         self._minute = -1
         self._counts: Counter[str] = Counter()
 
-    def note(self, address: str, now: float) -> None:
-        """Count a refusal."""
-        self._counts[self._key(address, now)] += 1
+    def note(self, name: str, now: float) -> None:
+        """Count one."""
+        self._counts[self._key(name, now)] += 1
 
-    def is_over(self, address: str, now: float) -> bool:
-        """Return whether this address had as many refusals as it may have in this minute."""
-        return self._counts[key] >= self._most if (key := self._key(address, now)) in self._counts else self._most <= 0
+    def is_over(self, name: str, now: float) -> bool:
+        """Return whether this name had as many as it may have in this minute."""
+        return self._counts[key] >= self._most if (key := self._key(name, now)) in self._counts else self._most <= 0
 
-    def _key(self, address: str, now: float) -> str:
+    def _key(self, name: str, now: float) -> str:
         minute = int(now // WINDOW_SECONDS)
         if minute != self._minute:
             self._minute = minute
             self._counts.clear()
-        key = limit_key(address)
-        return key if key in self._counts or len(self._counts) < MAX_ADDRESSES else _OTHERS
+        return name if name in self._counts or len(self._counts) < MAX_NAMES else _OTHERS
+
+
+class RefusalThrottle(MinuteThrottle):
+    """Counts refusals of addresses."""
+
+    def _key(self, name: str, now: float) -> str:
+        return super()._key(limit_key(name), now)

@@ -285,7 +285,7 @@ class Link:
         self.is_retired = self.gateway.has_newer(self)
         if not self.fence and not self.is_retired and self.wants_session():
             opening = SessionOpening(device.unique_id, described(self), yields=self.session.transport == "udp")
-        answers = [decoded.answer for _, decoded in ready if decoded.answer is not None]
+        answers = [one.answer for _, one in ready if one.answer is not None and self.gateway.may_answer(self)]
         if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
             self._acknowledge(ready)
             return
@@ -309,6 +309,7 @@ class Link:
             self._try_again(parcel)
         else:
             self._failures = 0
+            self.gateway.answered(device_id=parcel.unique_id, count=len(parcel.answers))
             seconds = self.gateway.clock() - parcel.received_at
             self.gateway.tally.seconds[self.protocol.name].append(seconds)
             self._acknowledge(parcel.decoded)

@@ -17,7 +17,7 @@ from tasks_app.gateway.commands import CommandDesk
 from tasks_app.gateway.config import GatewayConfig
 from tasks_app.gateway.identities import Identities
 from tasks_app.gateway.intake import Intake, Parcel
-from tasks_app.gateway.limits import ConnectionLimits, RefusalThrottle
+from tasks_app.gateway.limits import ConnectionLimits, MinuteThrottle, RefusalThrottle
 from tasks_app.gateway.link import Link
 from tasks_app.gateway.listening import TcpListener, bound_socket
 from tasks_app.gateway.notes import Notes
@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 # Of the grace period, for closing the connections and sessions.
 CLOSING_SECONDS = 3.0
 LOOK_SECONDS = 0.02
+# Of one device. Each is a job before all others, and no device is sent so many commands.
+ANSWERS_PER_MINUTE = 60
 
 
 def _same(listener: UdpListener) -> UdpListener:
@@ -50,6 +52,7 @@ class Gateway:
         self.limits = ConnectionLimits(config.max_connections, config.max_connections_per_address)
         # Apart, since addresses of datagrams may be forged: those of a network's trackers, for one.
         self.throttles = {name: RefusalThrottle(config.refusals_per_minute) for name in ("tcp", "udp")}
+        self.answers = MinuteThrottle(ANSWERS_PER_MINUTE)
         self.tally = Tally()
         self.identities = Identities(self.clock)
         self.intake = Intake(self.node)
@@ -193,6 +196,19 @@ class Gateway:
         transports = ("tcp", "udp") if link.session.transport == "udp" else ("tcp",)
         others = (self._newest.get((link.device.unique_id, transport)) for transport in transports)
         return any(one is not None and one.opened_at > link.opened_at for one in others)
+
+    def may_answer(self, link: Link) -> bool:
+        """Return whether an answer of a link is more than a sign of life: none is beyond those of its device in this minute."""
+        assert link.device is not None
+        if not self.answers.is_over(link.device.unique_id, self.clock()):
+            return True
+        self.tally.refused[link.protocol.name, "too_many_answers"] += 1
+        return False
+
+    def answered(self, *, device_id: str, count: int) -> None:
+        """Count answers of a device that were taken in."""
+        for _ in range(count):
+            self.answers.note(device_id, self.clock())
 
     def session(self, unique_id: str, fence: int) -> Link | None:
         """Return the link that holds exactly this session; None for one that its tracker has given up."""

@@ -46,7 +46,7 @@ def test_refusals_count_for_a_minute():
 
 
 def test_invented_addresses_fill_no_memory(monkeypatch):
-    monkeypatch.setattr(limits, "MAX_ADDRESSES", 3)
+    monkeypatch.setattr(limits, "MAX_NAMES", 3)
     throttle = RefusalThrottle(2)
     for number in range(50):
         throttle.note(f"10.0.0.{number}", 1)

@@ -9,6 +9,7 @@ from struct import pack
 
 import pytest
 
+from tasks_app.gateway import server
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import Event, FixSource, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
@@ -70,3 +71,17 @@ def test_an_answer_with_signs_that_cannot_be_stored_holds_up_nobody(make_device,
         assert two.ask(f"POS {int(time.time()) - 600} 1 1") == "ACK 1"
     run_jobs("notifications")
     assert Event.objects.filter(device=talker, data__result__startswith="it").exists()
+
+
+def test_a_flood_of_answers_is_no_flood_of_jobs(make_device, run_jobs, monkeypatch):
+    """Whoever knows an identifier may send answers to nothing, and each is a job before all others."""
+    monkeypatch.setattr(server, "ANSWERS_PER_MINUTE", 2)
+    talker, other = make_device(), make_device()
+    with running_gateway() as gateway:
+        for device in (talker, talker, other):
+            with Tracker(gateway.tcp_port) as tracker:
+                assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+                assert tracker.ask(*[f"ANSWER {number} done {number}" for number in range(2)], "BEAT") == "BEAT"
+    run_jobs("notifications")
+    assert Event.objects.filter(device=talker).count() == 2
+    assert Event.objects.filter(device=other).count() == 2
