@@ -144,8 +144,7 @@ DATABASES = databases(
     max_age_seconds=env.int("DATABASE_CONN_MAX_AGE_SECONDS", default=60),
     test_suffix=env.str("TEST_DB_SUFFIX", default=""),
 )
-# Of web processes.
-DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=20.0)
+DATABASE_ANSWER_SECONDS = env.float("DATABASE_ANSWER_SECONDS", default=20.0)  # of web processes
 DATABASE_ROUTERS = ["tasks_app.queries.replica.ReplicaRouter"] if "replica" in DATABASES else []
 # A report waits so long for the replica to have what the primary has; after that it is computed from the primary.
 REPLICA_MAX_LAG_SECONDS = env.float("REPLICA_MAX_LAG_SECONDS", default=10.0)

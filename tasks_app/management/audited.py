@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
-from tasks_app.management.output import telling_errors
+from tasks_app.management.base import ShellCommand
 from tasks_app.services.audit import Subject, record
 from tasks_app.utils.audit_source import CommandSource, changes_of
 
@@ -16,12 +14,12 @@ _OF_EVERY_COMMAND = {
 }  # fmt: skip
 
 
-class AuditedCommand(BaseCommand):
-    """Leaves an entry with its options before it begins, gives its changes its name, and says which server is away."""
+class AuditedCommand(ShellCommand):
+    """Leaves an entry with its options before it begins, and gives its changes its name."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         name = type(self).__module__.rpartition(".")[2]
-        with telling_errors(), changes_of(CommandSource(name)):
+        with changes_of(CommandSource(name)):
             return super().execute(*args, **options)
 
     def record_command(self, options: dict[str, Any]) -> None:

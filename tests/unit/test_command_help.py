@@ -8,6 +8,8 @@ import pytest
 from django.core.management import get_commands, load_command_class
 from django.utils import translation
 
+from tasks_app.management.base import ShellCommand
+
 OURS = ("trackerproject", "trackerproject.dev", "tasks_app", "notifications_app", "reports_app")
 COMMANDS = sorted((app, name) for name, app in get_commands().items() if app in OURS)
 
@@ -23,3 +25,8 @@ def test_each_command_explains_itself(app, name):
         with translation.override(language):
             for parser in parsers(load_command_class(app, name).create_parser("manage.py", name)):
                 assert parser.format_help().startswith("usage: manage.py")
+
+
+@pytest.mark.parametrize(("app", "name"), COMMANDS, ids=[name for _app, name in COMMANDS])
+def test_each_command_says_in_a_sentence_what_is_wrong_with_the_servers(app, name):
+    assert isinstance(load_command_class(app, name), ShellCommand)

@@ -22,6 +22,7 @@ from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
 from tasks_app.geo.days import a_day_later, day_range
 from tasks_app.management.audited import AuditedCommand
+from tasks_app.management.output import short_text
 from tasks_app.models import Device, Fleet
 
 
@@ -30,8 +31,8 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", choices=ReportKind.values)
-        parser.add_argument("--device", help=_("unique id of a device"))
-        parser.add_argument("--fleet", help=_("name of a fleet"))
+        parser.add_argument("--device", type=short_text(128), help=_("unique id of a device"))
+        parser.add_argument("--fleet", type=short_text(100), help=_("name of a fleet"))
         parser.add_argument(
             "--from", dest="start", help=_("ISO 8601 time with zone, or a date of the fleet's calendar")
         )
@@ -100,5 +101,12 @@ def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[da
         range_start, range_end = day_range(last_ended_day(timezone.now(), zone), zone)
     else:
         range_start = parse_time(start, zone, field="start")
-        range_end = a_day_later(range_start, zone)
+        range_end = _a_day_later(range_start, zone)
     return range_start, range_end if end is None else parse_time(end, zone, field="end")
+
+
+def _a_day_later(start: datetime, zone: ZoneInfo | Any) -> datetime:
+    try:
+        return a_day_later(start, zone)
+    except OverflowError:
+        return start  # of a year that is refused

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text, telling_errors
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
+from tasks_app.management.output import short_text
 from tasks_app.models import Scope
 from tasks_app.services.accounts import TooManyTokens, issue_token
 
@@ -25,16 +27,17 @@ def _wish(options: dict[str, Any]) -> dict[str, Any]:
     return scopes if days is None else {**scopes, "lifetime": timedelta(days=days) if days else None}
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Make an API token for a user and print it. It is shown this once; only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", type=short_text(150))
         parser.add_argument("--name", type=short_text(60), help="What uses the token.")
         parser.add_argument("--scope", action="append", choices=Scope.values, dest="scopes", help="Repeat for several.")
-        parser.add_argument("--days", type=int, help="Days until it expires; 0: never. Default: API_TOKEN_TTL_DAYS.")
+        parser.add_argument(
+            "--days", type=whole_number, help="Days until it expires; 0: never. Default: API_TOKEN_TTL_DAYS."
+        )
 
-    @telling_errors()
     def handle(self, *args: Any, **options: Any) -> None:
         user = get_user_model().objects.filter(username=options["username"], is_active=True).first()
         if user is None:

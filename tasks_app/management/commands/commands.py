@@ -6,24 +6,26 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.storable import storable_text
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
 from tasks_app.management.command_tables import command_line, command_row, command_table
-from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.management.output import console_of, operator_reason, print_json
 from tasks_app.models import Command as DeviceCommand
 from tasks_app.models import CommandState, CommandWay, Device
-from tasks_app.queries.access import visible_commands, visible_devices
+from tasks_app.queries.access import VIEW_DEVICES, visible_commands, visible_devices, visible_fleets
 from tasks_app.services.commands import CommandRefused, cancel_command, confirm_command, request_command
 
 MAX_LISTED = 10_000
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Lists, sends, cancels and confirms commands to devices. Exit code 1 when one of them was refused.")
 
     # The person it acts as.
@@ -35,16 +37,16 @@ class Command(BaseCommand):
         listing.add_argument(
             "--device", metavar="DEVICE", help=_("Of this device: its unique id, or # and its number.")
         )
-        listing.add_argument("--fleet", type=int, metavar="ID", help=_("Of the devices of this fleet."))
+        listing.add_argument("--fleet", type=whole_number, metavar="ID", help=_("Of the devices of this fleet."))
         listing.add_argument("--state", choices=CommandState.values, metavar="STATE", help=", ".join(CommandState))
         listing.add_argument("--type", choices=list(COMMAND_TYPES), metavar="TYPE", help=", ".join(COMMAND_TYPES))
-        listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
+        listing.add_argument("--limit", type=whole_number, default=50, help=_("At most so many (50)."))
         sending = steps.add_parser("send", help=_("Send a command to a device."))
         _add_sending(sending)
         cancelling = steps.add_parser("cancel", help=_("Cancel commands that were not sent yet."))
         confirming = steps.add_parser("confirm", help=_("Confirm commands of others, as the person that --user names."))
         for step in (cancelling, confirming):
-            step.add_argument("ids", nargs="+", type=int, metavar="ID")
+            step.add_argument("ids", nargs="+", type=whole_number, metavar="ID")
         for step in (sending, cancelling):
             step.add_argument("--reason", default="", help=_("Kept with the command."))
         for step in (listing, sending, cancelling, confirming):
@@ -58,9 +60,8 @@ class Command(BaseCommand):
             "cancel": self._cancel,
             "confirm": self._confirm,
         }
-        with telling_errors():
-            self.user = acting_user(options)
-            steps[step](options)
+        self.user = acting_user(options)
+        steps[step](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         if not 1 <= options["limit"] <= MAX_LISTED:
@@ -75,6 +76,9 @@ class Command(BaseCommand):
         rows = visible_commands(self.user).order_by("-created_at", "-pk")
         if options["device"]:
             rows = rows.filter(device=self._device(options["device"]))
+        fleet = options["fleet"]
+        if fleet is not None and not visible_fleets(self.user, VIEW_DEVICES).filter(pk=fleet).exists():
+            raise CommandError(_("There is no fleet %(name)s.") % {"name": fleet})
         for name, column in (("fleet", "device__fleet_id"), ("state", "state"), ("type", "type")):
             if options[name] is not None:
                 rows = rows.filter(**{column: options[name]})
@@ -149,8 +153,8 @@ def _add_sending(step: CommandParser) -> None:
     example = _("As NAME=VALUE; again for each further one.")
     step.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help=example)
     step.add_argument("--way", choices=CommandWay.values, default="", help=_("This way only."))
-    step.add_argument("--priority", type=int, default=0, help=_("From -100 to 100 (0)."))
-    step.add_argument("--expires", type=int, metavar="SECONDS", help=_("How long it holds."))
+    step.add_argument("--priority", type=whole_number, default=0, help=_("From -100 to 100 (0)."))
+    step.add_argument("--expires", type=whole_number, metavar="SECONDS", help=_("How long it holds."))
     step.add_argument(
         "--override", dest="is_override", action="store_true", help=_("Against the rules of safety; give a reason.")
     )

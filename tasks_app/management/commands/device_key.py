@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text, telling_errors
+from tasks_app.management.base import ShellCommand
+from tasks_app.management.output import short_text
 from tasks_app.queries.senders import device_named
 from tasks_app.services.devices import KeyExists, issue_key
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Make the key with which a device sends, and print it. It is shown this once; only its hash is stored."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -21,7 +22,6 @@ class Command(BaseCommand):
             "--rotate", action="store_true", help="Replace the device's key: the former one is refused."
         )
 
-    @telling_errors()
     def handle(self, *args: Any, **options: Any) -> None:
         device = device_named(options["unique_id"])
         if device is None:

@@ -12,14 +12,14 @@ import sys
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.metrics import send_counts
 from tasks_app.gateway.config import GatewayConfig, gateway_config, served_protocols
 from tasks_app.gateway.server import Gateway
-from tasks_app.management.output import telling_errors
+from tasks_app.management.base import ShellCommand
 from tasks_app.queries.trackers import living_nodes
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ OTHER_FILES = 100
 SWITCH_SECONDS = 0.0005
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     # The others load every page, which takes 30 MB.
     requires_system_checks = ["tasks"]
     help = _("Serves trackers that connect by TCP and UDP, until SIGTERM or Ctrl-C.")
@@ -64,8 +64,7 @@ class Command(BaseCommand):
         _end()
 
     def _print_health(self) -> None:
-        with telling_errors():
-            nodes = [node for node in living_nodes() if node.startswith(f"{HOST}:")]
+        nodes = [node for node in living_nodes() if node.startswith(f"{HOST}:")]
         if not nodes:
             raise CommandError(_("%(host)s has no gateway that serves.") % {"host": HOST})
         self.stdout.write(_("The gateway of %(host)s serves.") % {"host": HOST})

@@ -8,15 +8,17 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import EngineError, QueueUnavailable, parse_state
 from tasks_app.engine.config import engine_config
 from tasks_app.exceptions import JobError
 from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
 from tasks_app.management.job_tables import job_details, job_table
-from tasks_app.management.output import console_of, operator_reason, print_json, short_text, telling_errors
+from tasks_app.management.output import console_of, operator_reason, print_json, short_text
 from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.access import Right
 from tasks_app.queries.bulk_counts import StateCount, count_matching
@@ -35,7 +37,7 @@ RIGHTS: dict[str, Right | None] = {
 }
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Lists, shows, cancels, retries and prioritizes jobs. Exit code 1 when one of them could not be changed.")
 
     # The person it acts as.
@@ -46,7 +48,7 @@ class Command(BaseCommand):
         listing = steps.add_parser("list", help=_("Jobs, live and finished, newest first."))
         _add_filters(listing)
         listing.add_argument("--parent", metavar="ID", help=_("Members and callbacks of this job."))
-        listing.add_argument("--limit", type=int, default=50, help=_("At most so many (50)."))
+        listing.add_argument("--limit", type=whole_number, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
         cancelling = steps.add_parser("cancel", help=_("Cancel waiting jobs at once, tell running ones to stop."))
@@ -74,9 +76,8 @@ class Command(BaseCommand):
             "retry": self._retry,
             "priority": self._priority,
         }
-        with telling_errors():
-            self.user = acting_user(options, RIGHTS[step])
-            steps[step](options)
+        self.user = acting_user(options, RIGHTS[step])
+        steps[step](options)
 
     def _list(self, options: dict[str, Any]) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
@@ -14,9 +14,11 @@ from tasks_app.engine.cluster import Cluster
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import change_lanes
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     # The others load every page, which takes 30 MB; they belong to `manage.py check` and the web server.
     requires_system_checks = ["tasks"]
     help = _("Runs the jobs of one or several queues until SIGTERM or Ctrl-C; without --name, those of all queues.")
@@ -25,7 +27,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "-n", "--name", action="append", dest="queues", help=_("Queue to work on; may be repeated.")
         )
-        parser.add_argument("--workers", type=int, help=_("Worker processes per queue, instead of the setting."))
+        parser.add_argument(
+            "--workers", type=whole_number, help=_("Worker processes per queue, instead of the setting.")
+        )
 
         parser.add_argument("--burst", action="store_true", help=_("Leave when the queues are empty."))
 

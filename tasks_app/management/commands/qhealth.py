@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import HOST
-from tasks_app.management.output import telling_errors
+from tasks_app.management.arguments import decimal_number
+from tasks_app.management.base import ShellCommand
 from tasks_app.queries.host_health import why_not_consuming
 from tasks_app.queries.jobs import list_workers
 
 MAX_SILENCE_SECONDS = 20.0
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Says whether workers of this host take jobs; exit code 1 if not.")
     requires_system_checks: list[str] = []
 
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("queues", nargs="*", help=_("Queues of which this host must have a worker that runs."))
         parser.add_argument(
             "--max-silence-seconds",
-            type=float,
+            type=decimal_number,
             default=MAX_SILENCE_SECONDS,
             help=_("How long a worker's process may show no sign of running (default: %(seconds)g).")
             % {"seconds": MAX_SILENCE_SECONDS},
@@ -35,8 +36,7 @@ class Command(BaseCommand):
             raise CommandError(_("There is no queue named %(name)s.") % {"name": ", ".join(sorted(unknown))})
         if not options["max_silence_seconds"] > 0:
             raise CommandError(_("--max-silence-seconds takes a number above 0."))
-        with telling_errors():
-            workers = list_workers()
+        workers = list_workers()
         silent = why_not_consuming(workers, HOST, options["queues"], options["max_silence_seconds"])
         if silent:
             raise CommandError("\n".join(_sentence(*one) for one in silent))

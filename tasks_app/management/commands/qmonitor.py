@@ -6,24 +6,29 @@ import time
 from typing import Any
 
 import redis
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.utils.translation import gettext as _
 from rich.console import RenderableType
 from rich.live import Live
 
+from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import engine_tables
+from tasks_app.management.output import console_of
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Shows the queues and workers, refreshed every second, until Ctrl-C.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--run-once", action="store_true", help=_("Show them once and leave."))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["run_once"]:
+            console_of(self).print(engine_tables())
+            return
         try:
             with Live(_tables(), auto_refresh=False) as live:
-                while not options["run_once"]:
+                while True:
                     time.sleep(1)
                     live.update(_tables(), refresh=True)
         except KeyboardInterrupt:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.engine import registered_tasks
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import queue_table
-from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.management.output import console_of, operator_reason, print_json
 from tasks_app.queries.job_rights import PAUSE_QUEUES, PURGE_QUEUES
 from tasks_app.queries.jobs import queue_stats
 from tasks_app.services.jobs import pause_queue, pause_task, purge_queue, resume_queue, resume_task
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Lists queues, pauses and resumes one, or cancels everything that waits in one.")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,11 +43,10 @@ class Command(BaseCommand):
                 sub.add_argument("--yes", action="store_true", help=_("Do not ask."))
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
-        with telling_errors():
-            if step == "list":
-                self._list(options["json"])
-            else:
-                self._act(step, options["name"], options)
+        if step == "list":
+            self._list(options["json"])
+        else:
+            self._act(step, options["name"], options)
 
     def _list(self, as_json: bool) -> None:
         if as_json:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text, telling_errors
+from tasks_app.management.base import ShellCommand
+from tasks_app.management.output import short_text
 from tasks_app.services.accounts import log_out_everywhere, remove_second_factor
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Ask a user for no code at the log-in any more, until they set up a second factor anew. Sessions and tokens end."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username", type=short_text(150))
 
-    @telling_errors()
     def handle(self, *args: Any, **options: Any) -> None:
         user = get_user_model().objects.filter(username=options["username"]).first()
         if user is None:

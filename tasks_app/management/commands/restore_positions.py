@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.table import Table
 
+from tasks_app.management.arguments import iso_day, whole_number
 from tasks_app.management.audited import AuditedCommand
 from tasks_app.management.output import console_of
 from tasks_app.models import PositionArchive
@@ -22,11 +23,14 @@ class Command(AuditedCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("archive", type=int, nargs="?", help=_("The number of an archive."))
-        which.add_argument("--day", type=date.fromisoformat, help=_("All archives of a UTC day, as 2026-01-31."))
+        which.add_argument("archive", type=whole_number, nargs="?", help=_("The number of an archive."))
+        which.add_argument("--day", type=iso_day, help=_("All archives of a UTC day, as 2026-01-31."))
         which.add_argument("--list", action="store_true", help=_("Show the archives and do nothing."))
         parser.add_argument(
-            "--keep-days", type=int, default=7, help=_("Retention leaves the day alone for so long (default 7).")
+            "--keep-days",
+            type=whole_number,
+            default=7,
+            help=_("Retention leaves the day alone for so long (default 7)."),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.exceptions import JobError
 from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import worker_table
-from tasks_app.management.output import console_of, operator_reason, print_json, telling_errors
+from tasks_app.management.output import console_of, operator_reason, print_json
 from tasks_app.queries.job_rights import CONTROL_WORKERS
 from tasks_app.queries.jobs import list_workers
 from tasks_app.services.jobs import grow_cluster, quiet_worker, shrink_cluster, stop_worker, wake_worker
@@ -20,7 +21,7 @@ OF_WORKERS = {"quiet": quiet_worker, "wake": wake_worker, "stop": stop_worker}
 OF_CLUSTERS = {"grow": grow_cluster, "shrink": shrink_cluster}
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Lists workers, lets one rest, wake or stop, or lets a cluster have one more or one less.")
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,11 +46,10 @@ class Command(BaseCommand):
                 sub.add_argument("queue")
 
     def handle(self, *args: Any, step: str, **options: Any) -> None:
-        with telling_errors():
-            if step == "list":
-                print_json(self, list_workers()) if options["json"] else console_of(self).print(worker_table())
-            else:
-                self._act(step, options)
+        if step == "list":
+            print_json(self, list_workers()) if options["json"] else console_of(self).print(worker_table())
+        else:
+            self._act(step, options)
 
     def _act(self, step: str, options: dict[str, Any]) -> None:
         name = options["name"]

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
-from django.db import OperationalError, connection
+from django.db import OperationalError
 
 from tasks_app.engine import JobState
 from tasks_app.engine import connection as engine_connection
@@ -18,7 +18,7 @@ from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import Lane
 from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
-from tasks_app.management.output import telling_errors, without_password
+from tasks_app.management.base import telling_errors, without_password
 from tasks_app.models import AuditEntry, Job, JobAction, QueueAction
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import find_job, list_workers, queue_stats
@@ -332,24 +332,6 @@ def test_it_fails_with_a_sentence_while_redis_is_down(settings):
 )
 def test_an_address_is_shown_without_its_password(url, shown):
     assert without_password(url) == shown
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["api_token", "ana"],
-        ["device_key", "van-1"],
-        ["remove_second_factor", "ana"],
-        ["rotate_secrets"],
-        ["restore_positions", "--list"],
-    ],
-)
-def test_each_command_says_that_postgresql_is_away(arguments, monkeypatch):
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "PORT", "1")
-    monkeypatch.setitem(connection.settings_dict, "HOST", "localhost")
-    with pytest.raises(CommandError, match="PostgreSQL does not answer"):
-        call_command(*arguments)
 
 
 def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(settings, tmp_path):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.api_page import api_page
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Print every operation of the REST API with its parameters, bodies and answers."
 
     def handle(self, *args: Any, **options: Any) -> None:

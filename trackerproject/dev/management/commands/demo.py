@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.embedded import (
     EmbeddedServers,
     LocalServersError,
@@ -38,12 +40,12 @@ from trackerproject.dev.management.commands.run_local import (
 )
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Runs a simulated fleet's day through the whole system, on local servers of its own.")
     requires_system_checks: list[str] = []  # the servers start below
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
+        parser.add_argument("--vehicles", type=whole_number, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
         parser.add_argument("--name", default="demo", help=_("Its data lies in .local/<name>, made anew each time."))
 
     def handle(self, *args: Any, **options: Any) -> None:

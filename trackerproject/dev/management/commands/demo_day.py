@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.console import Console
@@ -17,6 +17,8 @@ from notifications_app.models import Rule
 from tasks_app.engine import enqueue
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
+from tasks_app.management.arguments import whole_number
+from tasks_app.management.base import ShellCommand
 from tasks_app.queries.jobs import queue_stats
 from trackerproject.dev.api_client import ApiClient, ApiError
 from trackerproject.dev.demo.reports import deliver_schedule, write_reports
@@ -30,14 +32,14 @@ BATCH_FIXES = 500
 QUEUES_EMPTY_SECONDS = 240
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _(
         "Sends a simulated fleet's day to a running server, waits for the work to be done and shows what happened."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", required=True, help=_("Address of the server."))
-        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many."))
+        parser.add_argument("--vehicles", type=whole_number, default=DEFAULT_VEHICLES, help=_("How many."))
         parser.add_argument("--folder", required=True, type=Path, help=_("Where its mail is, and the reports go."))
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rich.console import Console
@@ -15,6 +15,8 @@ from rich.console import Console
 from tasks_app.engine import enqueue
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES, day_of_fixes
+from tasks_app.management.arguments import decimal_number, whole_number
+from tasks_app.management.base import ShellCommand
 from tasks_app.models import Position
 from trackerproject.dev.api_client import ApiClient, ApiError
 from trackerproject.dev.demo.month import MOST_THINNED, missing_days, thinned, thinning
@@ -27,15 +29,18 @@ BATCH_FIXES = 500
 QUEUES_EMPTY_SECONDS = 240
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Sends the sample fleet's past month to a running server: the days that are not there yet.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", required=True, help=_("Address of the server."))
         parser.add_argument("--folder", required=True, type=Path, help=_("Where its mail is, and the reports go."))
-        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many."))
+        parser.add_argument("--vehicles", type=whole_number, default=DEFAULT_VEHICLES, help=_("How many."))
         parser.add_argument(
-            "--seconds", type=float, default=240.0, help=_("About how long it may take: fewer fixes are sent for less.")
+            "--seconds",
+            type=decimal_number,
+            default=240.0,
+            help=_("About how long it may take: fewer fixes are sent for less."),
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

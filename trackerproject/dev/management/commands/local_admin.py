@@ -7,11 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from tasks_app.management.base import ShellCommand
 
-class Command(BaseCommand):
+
+class Command(ShellCommand):
     help = "Create the superuser `admin` of a local installation, or set its password (development only)."
 
     def handle(self, *args: Any, **options: Any) -> None:

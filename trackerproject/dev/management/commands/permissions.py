@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
-
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.permission_page import permission_page
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Print who may do what: every operation of the API, every page of the admin, every task."
 
     def handle(self, *args: Any, **options: Any) -> None:

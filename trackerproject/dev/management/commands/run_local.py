@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.collected_static import is_collected, mark_collected
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make, smtp_sink
 from trackerproject.dev.local_servers.children import start_child, stop_children
@@ -43,7 +44,7 @@ class Program:
         return "\n".join(f"    {line}" for line in self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Run everything on this machine with local servers, until Ctrl-C (development only)."
     requires_system_checks: list[str] = []  # the servers start below
 

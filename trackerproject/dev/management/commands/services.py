@@ -6,16 +6,17 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.embedded import LocalServersError, running_services, start_services, stop_services
 from trackerproject.dev.local_servers.places import Places
 
 EXIT_NOT_RUNNING = 3
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = "Start, stop or look at the local PostgreSQL and Valkey of this clone (development only)."
     requires_system_checks: list[str] = []  # they may need the servers
 

@@ -8,26 +8,30 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.serialise import fix_to_item
 from tasks_app.ingest.simulation import DEFAULT_SEED, DEFAULT_VEHICLES, live_fixes
+from tasks_app.management.arguments import decimal_number, whole_number
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.api_client import ApiClient, ApiError
 from trackerproject.dev.sample_fleet import ensure_sample_fleet, new_token
 
 SEND_EVERY = timedelta(seconds=1)
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Drives the sample fleet live: sends its fixes to a running server until Ctrl-C.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--url", default=settings.SITE_URL, help=_("Address of the server."))
-        parser.add_argument("--vehicles", type=int, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
-        parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help=_("The same seed drives the same way."))
-        parser.add_argument("--minutes", type=float, help=_("Stop after this time instead of at Ctrl-C."))
+        parser.add_argument("--vehicles", type=whole_number, default=DEFAULT_VEHICLES, help=_("How many, at most 200."))
+        parser.add_argument(
+            "--seed", type=whole_number, default=DEFAULT_SEED, help=_("The same seed drives the same way.")
+        )
+        parser.add_argument("--minutes", type=decimal_number, help=_("Stop after this time instead of at Ctrl-C."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not 1 <= options["vehicles"] <= 200:

@@ -8,22 +8,24 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.ingest.simulation import DEFAULT_VEHICLES
+from tasks_app.management.arguments import decimal_number, whole_number
+from tasks_app.management.base import ShellCommand
 from trackerproject.dev.sample_fleet import ensure_sample_fleet
 from trackerproject.dev.sample_trackers import FIRST_VEHICLE, ensure_sample_trackers, simulated_tracker
 from trackerproject.dev.simulated_trackers import Report, SimulatedTracker, live_reports
 
 
-class Command(BaseCommand):
+class Command(ShellCommand):
     help = _("Drives one simulated tracker for each protocol: through a running gateway, until Ctrl-C.")
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help=_("Address of the gateway."))
-        parser.add_argument("--every-seconds", type=int, default=10, help=_("How often each reports."))
-        parser.add_argument("--minutes", type=float, help=_("Stop after this time instead of at Ctrl-C."))
+        parser.add_argument("--every-seconds", type=whole_number, default=10, help=_("How often each reports."))
+        parser.add_argument("--minutes", type=decimal_number, help=_("Stop after this time instead of at Ctrl-C."))
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["every_seconds"] < 1:

@@ -1,0 +1,77 @@
+"""Base of every command of ours: servers that do not answer, and Ctrl-C, end it with a sentence and an exit code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+
+from tasks_app.engine import QueueUnavailable
+from tasks_app.engine.database import sqlstate
+
+# PostgreSQL's codes of what an operator has to mend: a table or a column that is missing, a right, a server for reading only.
+_NOT_MIGRATED = ("42P01", "42703")
+_REFUSALS = (*_NOT_MIGRATED, "42501", "25006")
+
+
+class ShellCommand(BaseCommand):
+    """A command that ends in no traceback for what is no fault of ours."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Check and run it, as Django does. Raises CommandError."""
+        try:
+            with telling_errors():
+                return super().execute(*args, **options)
+        except KeyboardInterrupt:
+            raise CommandError(_("Stopped."), returncode=130) from None
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """Turn errors of Redis and PostgreSQL into a CommandError that says which server was looked for; exit code 1.
+
+    The same for arguments in another encoding, of which Python makes characters that neither server takes.
+    """
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        raise CommandError(_("The arguments have characters that are none.")) from error
+    except (redis.RedisError, QueueUnavailable) as error:
+        text = _("Redis does not answer: %(error)s\nLooked for at %(url)s (%(variable)s).")
+        url = str(settings.Q_CLUSTER["redis"])
+        variable = "REDIS_URL" if settings.QUEUE_REDIS_URL == settings.REDIS_URL else "QUEUE_REDIS_URL"
+        values = {"error": error, "url": without_password(url), "variable": variable}
+        raise CommandError(text % values + _local_hint()) from error
+    except (OperationalError, InterfaceError) as error:
+        text = _("PostgreSQL does not answer: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
+        url = without_password(settings.DATABASE_URL)
+        raise CommandError(text % {"error": str(error).strip(), "url": url} + _local_hint()) from error
+    except DatabaseError as error:
+        if sqlstate(error) not in _REFUSALS:
+            raise
+        text = _("PostgreSQL refuses this: %(error)s") % {"error": str(error).partition("\n")[0]}
+        hint = "\n" + _("Run manage.py migrate first.") if sqlstate(error) in _NOT_MIGRATED else ""
+        raise CommandError(text + hint) from error
+
+
+def without_password(url: str) -> str:
+    """Return the address of a server without its password."""
+    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+
+
+def _local_hint() -> str:
+    """Return how to reach the servers of `make run`, where they run for this clone."""
+    path = Path(settings.BASE_DIR, ".local", "run", "env")
+    return (
+        "\n" + _("`make run` has servers of its own; first run: . %(path)s") % {"path": path} if path.is_file() else ""
+    )

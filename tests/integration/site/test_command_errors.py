@@ -1,0 +1,103 @@
+"""What goes wrong with a command of the shell is a sentence and an exit code, no traceback."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import ProgrammingError, connection, transaction
+
+from tasks_app.management.base import ShellCommand
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def database_down(monkeypatch):
+    """New connections are sought where there is no PostgreSQL."""
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        yield
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["restore_positions", "--list"],
+        ["api_token", "ana"],
+        ["device_key", "van-1"],
+        ["remove_second_factor", "ana"],
+        ["import_positions", "x.csv"],
+        ["report", "summary"],
+        ["rotate_secrets"],
+        ["cleanup", "positions", "--dry-run"],
+        ["commands", "list"],
+    ],
+)
+def test_a_database_that_is_away_is_said_by_each_command(database_down, arguments):
+    with pytest.raises(CommandError, match=r"PostgreSQL does not answer: .*\n(.*\n)*Looked for at .* \(DATABASE_URL\)"):
+        call_command(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        (
+            "SELECT 1 FROM tasks_app_nothing",
+            r'relation "tasks_app_nothing" does not exist\nRun manage.py migrate first\.',
+        ),
+        ("SET TRANSACTION READ ONLY; DELETE FROM tasks_app_device", "cannot execute DELETE in a read-only transaction"),
+        ("SET LOCAL ROLE pg_monitor; DELETE FROM tasks_app_device", "permission denied for table tasks_app_device"),
+    ],
+)
+def test_what_the_database_refuses_is_said(statement, words):
+    class Command(ShellCommand):
+        def handle(self, *args, **options):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(statement)
+
+    with pytest.raises(CommandError, match=f"PostgreSQL refuses this: {words}"):
+        call_command(Command())
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    class Command(ShellCommand):
+        def handle(self, *args, **options):
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SELEC")
+
+    with pytest.raises(ProgrammingError):
+        call_command(Command())
+
+
+def test_ctrl_c_ends_a_command_as_shells_expect_it():
+    class Command(ShellCommand):
+        def handle(self, *args, **options):
+            raise KeyboardInterrupt
+
+    with pytest.raises(CommandError, match=r"Stopped\.") as stopped:
+        call_command(Command())
+    assert stopped.value.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["restore_positions", "--day", "2026-13-01"], r'"2026-13-01" is no day; write it as 2026-01-31\.'),
+        (["restore_positions", "one"], r'"one" is no whole number\.'),
+        (["cleanup", "positions", "--max-seconds", "long"], r'"long" is no number\.'),
+        (["cleanup", "positions", "--days", "0"], r"^--days: This must be at least 1\.$"),
+        (["cleanup", "positions", "--max-seconds", "nan"], r"^--max-seconds: This must be more than 0\.0\.$"),
+        (["cleanup", "optimize", "--device", "1", "--days", "2"], r"^This clean-up has no --days, --device\.$"),
+        (["commands", "list", "--fleet", "99999999999999999999"], r"^There is no fleet 99999999999999999999\.$"),
+        (
+            ["report", "summary", "--device", "van-1", "--from", "9999-12-31"],
+            r"^The year must lie between 1980 and 2200\.$",
+        ),
+        (["report", "summary", "--device", "van\udcff"], "no UTF-8"),
+    ],
+)
+def test_options_that_cannot_be_right_are_refused_in_a_sentence(device, arguments, words):
+    with pytest.raises(CommandError, match=words):
+        call_command(*arguments)
