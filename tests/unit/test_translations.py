@@ -15,6 +15,7 @@ from trackerproject.dev.translations import (
     read,
     source_catalog,
     source_files,
+    texts_of,
     updated,
 )
 
@@ -111,3 +112,9 @@ def test_it_has_translated_every_text_of_the_sources(app, language):
 
 def test_it_finds_what_the_admin_tells_of_a_task():
     assert "Store one position, like a batch of one." in source_catalog("tasks_app")
+
+
+def test_texts_within_other_strings_are_found(tmp_path):
+    path = tmp_path / "words.py"
+    path.write_text("line = f\"{count} {_('on the way') if count else ngettext('one', 'many', 2)}\"\n")
+    assert [texts for _line, texts, *_more in texts_of(path)] == ["on the way", ("one", "many")]

@@ -7,8 +7,10 @@ Texts on our pages that come from other packages, which have no translation of t
 
 from __future__ import annotations
 
+import ast
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -41,6 +43,7 @@ THIRD_PARTIES = (
 # Parts of theirs that are not installed here.
 _UNUSED = {"crispy", "guardian", "simple_history", "location_field", "constance", "forms", "unfold_crispy", "tests"}
 _TRANSLATED_PACKAGES = ("django", "import_export", "django_filters", "rest_framework")
+_IN_F_STRING = re.compile(r"""\bf["'][^\n]*\b(_|n?gettext)\(""")
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 _KEYWORDS = {
     **DEFAULT_KEYWORDS,
@@ -73,7 +76,7 @@ def source_catalog(app: str) -> Catalog:
     """Return the texts of an app's sources and templates, with their files."""
     catalog = Catalog(project="tracker")
     for path in source_files(app):
-        for _line, texts, comments, context in _texts_of(path):
+        for _line, texts, comments, context in texts_of(path):
             location = [(path.relative_to(BASE_DIR).as_posix(), 0)]
             catalog.add(texts, locations=location, auto_comments=comments, context=context)
     for task in registered_tasks():
@@ -90,7 +93,7 @@ def _add_third_parties(catalog: Catalog) -> None:
     translated = set.intersection(*(_translated_by_others(language) for language in LANGUAGES))
     for place in THIRD_PARTIES:
         for path in third_party_files(place):
-            for _line, texts, _comments, context in _texts_of(path):
+            for _line, texts, _comments, context in texts_of(path):
                 key = texts if isinstance(texts, str) else texts[0]
                 if (context, key) not in translated:
                     catalog.add(texts, locations=[(path.relative_to(SITE_PACKAGES).as_posix(), 0)], context=context)
@@ -124,12 +127,20 @@ def source_files(app: str) -> Iterator[Path]:
     yield from sorted(path for folder in ours for path in folder.rglob("*") if path.suffix in (".html", ".txt"))
 
 
-def _texts_of(path: Path) -> Iterator[tuple[Any, ...]]:
+def texts_of(path: Path) -> Iterator[tuple[Any, ...]]:
     source = path.read_text()
     if path.suffix != ".py":
         # Django makes something like Python of a template; in brackets its indentation means nothing.
         source = f"({templatize(source, origin=str(path))})"
+    elif _IN_F_STRING.search(source):
+        source = f"{source}\n{_values_of_f_strings(source)}"
     return extract("python", io.BytesIO(source.encode()), keywords=_KEYWORDS, comment_tags=["Translators:"])
+
+
+def _values_of_f_strings(source: str) -> str:
+    """Return as Python what stands in the f-strings of a source, which is a part of a string to what reads it for texts."""
+    parts = [one for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FormattedValue)]
+    return "\n".join(ast.unparse(one.value) for one in parts)
 
 
 def po_file(app: str, language: str) -> Path:
