@@ -8,7 +8,8 @@ class TrackerProjectConfig(AppConfig):
     verbose_name = "Tracker"
 
     def ready(self) -> None:
-        """Let all log lines be written in one way; trace, if that is wanted."""
+        """Register checks; let all log lines be written in one way; trace, if that is wanted."""
+        from trackerproject import checks as checks
         from trackerproject.logs import configure_structlog
 
         configure_structlog()

@@ -6,7 +6,10 @@ import http.client
 import json
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +150,40 @@ def _post_through(path: Path, body: dict[str, str]) -> int:
         )
         connection.sendall(head.encode() + text)
         return int(connection.recv(4096).split()[1])
+
+
+@contextmanager
+def static_server(status: int) -> Iterator[int]:
+    """A web service that answers every request so; its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def test_a_static_file_comes_from_the_web_service_whose_version_has_it(tmp_path):
+    with static_server(404) as former, static_server(200) as new:
+        site = documented_site().replace(
+            "server 127.0.0.1:8000", f"server 127.0.0.1:{former} max_fails=0; server 127.0.0.1:{new}"
+        )
+        with running_nginx(tmp_path, new, site) as port:
+            assert {status_of(port, "/static/x.css") for _ in range(4)} == {200}
+            assert {status_of(port, "/api/x") for _ in range(4)} == {200, 404}
+
+
+def status_of(port: int, path: str) -> int:
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context(), timeout=30)
+    connection.request("GET", path)
+    status = connection.getresponse().status
+    connection.close()
+    return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import pytest
 import unfold
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 from django.urls import reverse
 
 from tasks_app.models import Device
 from tests.support.cluster import ROOT, environment
+from trackerproject.checks import check_collected_files
 from trackerproject.dev import collected_static
+from trackerproject.file_storage import static_storage
 
 # In a process of its own: settings are read once.
 CHECK = """
@@ -43,6 +47,19 @@ COMMON = {"menus", "theme"}
 
 
 HASHED = "[0-9a-f]{12}"
+
+
+def test_the_deployment_check_names_files_that_were_not_collected(settings, tmp_path):
+    settings.HASHED_STATIC, settings.STATIC_ROOT = True, tmp_path
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": static_storage(is_hashed=True)}
+    (warning,) = check_collected_files()
+    count = int(warning.msg.partition(" ")[0])
+    style = "tasks_app/components.css"
+    manifest = {"version": ManifestStaticFilesStorage.manifest_version, "hash": "", "paths": {style: style}}
+    (tmp_path / "staticfiles.json").write_text(json.dumps(manifest))
+    settings.STORAGES = {**settings.STORAGES}
+    (warning,) = check_collected_files()
+    assert warning.msg.startswith(f"{count - 1} static files are not in STATIC_ROOT")
 
 
 def test_hashed_files_are_joined_compressed_and_cached_for_ever_also_in_development(tmp_path):
