@@ -78,14 +78,15 @@ class RecurrenceForm(forms.Form):
         help_text=gettext_lazy("Type a part of its name. Empty: the server's."),
     )  # fmt: skip
     next_run = forms.DateTimeField(
-        label=gettext_lazy("Next run"), required=False, input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
+        label=gettext_lazy("Next run"), required=False, show_hidden_initial=True,
+        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"],
         widget=UnfoldAdminTextInputWidget(
             {"type": "datetime-local", "data-only-for": "schedule_type=O I H D W BW M BM Q Y"}
         ),
         help_text=gettext_lazy("In the time zone above; later runs follow from it. Empty: now."),
     )  # fmt: skip
     repeats = forms.IntegerField(
-        label=gettext_lazy("Runs"), initial=-1, min_value=-1, max_value=_REPEATS_MAX,
+        label=gettext_lazy("Runs"), initial=-1, show_hidden_initial=True, min_value=-1, max_value=_REPEATS_MAX,
         widget=UnfoldAdminIntegerFieldWidget, help_text=gettext_lazy("How many more; -1: without end."),
     )  # fmt: skip
 
@@ -122,14 +123,17 @@ class RecurrenceForm(forms.Form):
         return schedule_zone(getattr(self, "cleaned_data", {}).get("time_zone") or "")
 
     def apply(self, schedule: Schedule) -> None:
-        """Write valid input into the row."""
+        """Write valid input into the row. A run since the page was opened stays counted, unless a person says otherwise."""
         data = self.cleaned_data
+        is_new = schedule.pk is None
         schedule.name = data["name"]
         schedule.schedule_type = data["schedule_type"]
         schedule.cron = data["cron"] or None
         schedule.minutes = data["minutes"]
-        schedule.repeats = data["repeats"]
-        if data["next_run"] is not None:
+        if is_new or "repeats" in self.changed_data:
+            schedule.repeats = data["repeats"]
+        is_said = is_new or not {"next_run", "time_zone"}.isdisjoint(self.changed_data)
+        if is_said and data["next_run"] is not None:
             schedule.next_run = data["next_run"].replace(tzinfo=self.zone)
         elif schedule.next_run is None:
             schedule.next_run = timezone.now()

@@ -14,6 +14,7 @@ from tasks_app.admin.calls.form import CallForm
 from tasks_app.admin.calls.raw import RawCallForm
 from tasks_app.admin.calls.recurrence import RecurrenceForm
 from tasks_app.engine import TaskNotPermitted
+from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules import save_schedule
 
 _ARGUMENTS = ("args", "kwargs")
@@ -24,13 +25,15 @@ def store_from_forms(
 ) -> Schedule:
     """Save a row with the input of valid forms, and note it in the history.
 
-    Raises ValidationError once the refusal stands beside its field.
+    Raises ValidationError once the refusal stands beside its field, RowGone.
     """
-    call.write(schedule)
-    recurrence.apply(schedule)
     is_new = schedule.pk is None
     try:
         with transaction.atomic():
+            if not is_new:
+                hold_row(schedule)
+            call.write(schedule)
+            recurrence.apply(schedule)
             saved = save_schedule(schedule, user=user, time_zone=recurrence.cleaned_data["time_zone"])
             message = _("Added") if is_new else _("Changed")
             LogEntry.objects.log_actions(user.pk, [saved], ADDITION if is_new else CHANGE, message, single_object=True)

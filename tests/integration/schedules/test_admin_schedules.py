@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -12,7 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import Schedule
 
+from tasks_app.admin.schedules.pages import ScheduleAdmin
 from tasks_app.models import Job, JobAction, ScheduleState
+from tasks_app.services.schedules.actions import run_due_schedules
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "admin:django_q_schedule_changelist"
@@ -59,6 +63,39 @@ def test_values_that_no_run_would_heed_are_refused_beside_their_field(pointless,
     assert (answer.status_code, answer.content.decode().count("aria-invalid")) == (200, 1)
     checked = page.post(f"/admin/django_q/schedule/{events.pk}/check/", form_of(**pointless)).json()
     assert set(checked["errors"]) == set(pointless)
+
+
+def inputs_of(html: str) -> dict[str, str]:
+    """Return the values of the inputs of a page, as a browser sends them."""
+    tags = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) for tag in re.findall(r"<input[^>]*>", html)]
+    return {tag["name"]: tag["value"] for tag in tags if "name" in tag and "value" in tag}
+
+
+def test_a_run_since_the_page_was_opened_is_not_made_again(page, events, run_jobs):
+    due = timezone.now() - timedelta(minutes=5)
+    Schedule.objects.filter(pk=events.pk).update(next_run=due, repeats=5)
+    opened = inputs_of(page.get(page_of(events)).content.decode())
+    run_due_schedules(timezone.now())
+    form = {**opened, "when-schedule_type": "D", "when-name": "renamed"}
+    assert page.post(page_of(events), form).status_code == 302
+    run_due_schedules(timezone.now())
+    events.refresh_from_db()
+    assert (events.name, events.repeats, events.next_run) == ("renamed", 4, due + timedelta(days=1))
+    assert run_jobs("cleanup") == 1
+    assert page.post(page_of(events), {**form, "when-repeats": "9", "when-time_zone": "Asia/Tokyo"}).status_code == 302
+    events.refresh_from_db()
+    there = datetime.fromisoformat(opened["when-next_run"]).replace(tzinfo=ZoneInfo("Asia/Tokyo"))
+    assert (events.repeats, events.next_run) == (9, there)
+
+
+def test_a_schedule_that_goes_while_it_is_saved_stays_gone(page, events, monkeypatch):
+    def gone(*_args):
+        Schedule.objects.filter(pk=events.pk).delete()
+        return True
+
+    monkeypatch.setattr(ScheduleAdmin, "_may_edit", gone)
+    assert page.post(page_of(events), form_of()).status_code == 404
+    assert not Schedule.objects.filter(func=events.func).exists()
 
 
 def test_it_stores_a_schedule_with_its_time_zone_and_next_run(page, events):
