@@ -33,6 +33,9 @@ class StrictJSONField(forms.JSONField):
             raise ValidationError(_("Nested too deeply.")) from error
         except InvalidArguments as error:
             raise ValidationError(str(error)) from error
+        except ValueError as error:
+            # Python reads no number of thousands of digits.
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value}) from error
         return decoded
 
     def bound_data(self, data: Any, initial: Any) -> Any:
