@@ -145,7 +145,7 @@ class JobListView(ApiView):
         parameters=[JobListQuery],
         answers={200: page_of(JobSerializer, "JobPage")},
         description="Staff with the permission see every job, others the jobs they requested. Celery's state names are "
-        "understood as `state`.",
+        "understood as `state`. Without one the first page begins with the newest live jobs; of a live state all are listed.",
     )
     def get(self, request: Request) -> Response:
         query = self.parameters(JobListQuery)
