@@ -101,5 +101,8 @@ class Sweeper:
             self._gateway.tally.refused[link.protocol.name, reason] += 1
             link.close("refused")
         else:
+            if link.fence and device.pk != link.device.pk:
+                # Its tracker was given to another vehicle, which is reached by this connection from now on.
+                self._gateway.notes.connected(device.pk, link.protocol.name)
             link.device = device
             link.session.set_up(zone_minutes=device.zone_minutes, relay_variant=device.relay_variant)

@@ -11,7 +11,7 @@ import pytest
 from tasks_app.gateway import identities, sweeper
 from tasks_app.ingest.trackers.checksums import xor
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import DeviceAccess, Position
+from tasks_app.models import Device, DeviceAccess, Position
 from tests.support.cluster import allowed, wait_until
 from tests.support.gateway import HOST, Tracker, running_gateway
 from tests.support.ingest import drain_buffers
@@ -72,3 +72,19 @@ def test_the_offset_of_a_clock_that_is_set_counts_for_the_tracker_that_is_connec
     china = timedelta(hours=8)
     expected = [AT - china, AT + timedelta(hours=1), AT + timedelta(hours=2) - china]
     assert sorted(Position.objects.values_list("fix_time", flat=True)) == sorted(expected)
+
+
+def test_a_vehicle_that_was_given_a_connected_tracker_is_reached_by_its_connection(make_device, monkeypatch):
+    """Else it was offered no commands until the tracker connected anew, weeks later perhaps."""
+    monkeypatch.setattr(sweeper, "CHECK_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(identities, "FRESH_SECONDS", 0.2)
+    former, new = make_device(), make_device()
+    identifier = former.unique_id
+    with running_gateway() as gateway, Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {identifier}") == "OK"
+        wait_until(lambda: DeviceAccess.objects.filter(device=former).exists(), what="the first vehicle's access")
+        Device.objects.filter(pk=former.pk).update(unique_id="in the workshop")
+        Device.objects.filter(pk=new.pk).update(unique_id=identifier)
+        access = wait_until(lambda: DeviceAccess.objects.filter(device=new).first(), what="the other vehicle's access")
+        assert access.protocol == "lines"
+        assert tracker.ask("BEAT") == "BEAT"
