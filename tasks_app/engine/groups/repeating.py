@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from tasks_app.engine.errors import NotRepeatable
 from tasks_app.engine.flows import CHAIN, NO_CALL, TASK, Composite, Flow, Step, read_flow
-from tasks_app.engine.groups.ending import counted_ids
+from tasks_app.engine.groups.ending import ROWS_AT_ONCE, counted_ids
 from tasks_app.engine.groups.following import with_arguments
 from tasks_app.engine.groups.making import walk
 from tasks_app.engine.records import FinishedJob, job_store
@@ -23,9 +23,22 @@ def step_to_repeat(job_id: str) -> Step:
 
     Raises NotRepeatable, UnknownTask, InvalidArguments.
     """
-    row = job_store().find_finished(job_id)
-    if row is None:
-        raise NotRepeatable(f"Job {job_id} has no row.")
+    (step,) = _steps_of([job_id])
+    return step
+
+
+def _steps_of(job_ids: Sequence[str]) -> Iterator[Step]:
+    """Yield steps that make these jobs again. Raises as `step_to_repeat` does."""
+    for first in range(0, len(job_ids), ROWS_AT_ONCE):
+        page = job_ids[first : first + ROWS_AT_ONCE]
+        rows = job_store().find_ended(list(page))
+        for job_id in page:
+            if job_id not in rows:
+                raise NotRepeatable(f"Job {job_id} has no row.")
+            yield _step_of(rows[job_id])
+
+
+def _step_of(row: FinishedJob) -> Step:
     flow = read_flow(row.flow) or Flow()
     if not is_complete(row.flow):
         raise NotRepeatable(NotRepeatable.__doc__)
@@ -69,7 +82,7 @@ def _group(row: FinishedJob, flow: Flow, composite: Composite) -> Step:
     if row.state != JobState.SUCCEEDED:
         states = job_store().stored_states(ids)
         numbers = [number for number in numbers if states.get(ids[number]) != JobState.SUCCEEDED]
-    return _again(row, flow, composite, tuple(numbers), tuple(step_to_repeat(ids[number]) for number in numbers))
+    return _again(row, flow, composite, tuple(numbers), tuple(_steps_of([ids[number] for number in numbers])))
 
 
 def _chain(row: FinishedJob, flow: Flow, composite: Composite) -> Step:

@@ -251,3 +251,10 @@ def test_a_repeated_group_whose_members_all_succeeded_in_spite_of_a_cancellation
     worker._run_waiting()
     run_jobs()
     assert again.get(0) == ["a", "b"]
+
+
+def test_members_to_be_made_again_are_read_together(staff, run_jobs, django_assert_max_num_queries):
+    job = probe.probe_part.enqueue_group([(-number,) for number in range(1, 31)])
+    run_jobs()
+    with django_assert_max_num_queries(12):
+        retry_job(job_id=job, user=staff)
