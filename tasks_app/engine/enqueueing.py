@@ -33,7 +33,7 @@ from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.redis_cluster import RedisClusterClient
-from tasks_app.engine.scripts import Call, run_scripts, run_scripts_whole
+from tasks_app.engine.scripts import ACCEPTED, Call, run_scripts, run_scripts_whole
 from tasks_app.engine.streams import ring_call
 from tasks_app.tracing import is_tracing, span, trace_here
 
@@ -264,11 +264,12 @@ def _script_of(
 ) -> tuple[QueueKeys, str, Sequence[str], Sequence[Any]]:
     """Return the keys of jobs, and the script that makes them, with its keys and the arguments that these have in common."""
     keys = QueueKeys(prefix, queue, lane)
+    kind = ACCEPTED if max_depth == NO_LIMIT else ""
     if lane is not None:
         depth = NO_LIMIT if max_depth == NO_LIMIT else -(-max_depth // lanes)
-        return keys, "lane_enqueue", keys.lane_keys, (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
+        return keys, "lane_enqueue" + kind, keys.lane_keys, (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
     constant = (keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority)
-    return keys, "enqueue", [*keys.streams, keys.delayed], constant
+    return keys, "enqueue" + kind, [*keys.streams, keys.delayed], constant
 
 
 def _write(queue: str, parts: Sequence[_Part]) -> list[list[tuple[int, UUID]]]:

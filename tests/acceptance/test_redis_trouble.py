@@ -10,6 +10,7 @@ import psutil
 import pytest
 import redis
 
+from tasks_app.engine import chain, chord
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import QueueUnavailable
 from tasks_app.engine.keys import GROUP
@@ -18,7 +19,8 @@ from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
 from tests.support.cluster import allowed, running_cluster, wait_until
 from tests.support.faults import LEDGER_APPS, own_valkey, script_hash, using_redis, wire_to
-from tests.support.probe.tasks import probe_fail
+from tests.support.probe.lanes import lane_any
+from tests.support.probe.tasks import probe_add, probe_count, probe_fail
 from trackerproject.dev.soak.ledger import count_effects, create_ledger, read_marks
 from trackerproject.dev.soak.tasks import ledger_job
 
@@ -257,3 +259,17 @@ def test_it_waits_for_a_redis_that_is_not_there_yet(valkey, tmp_path):
         with pytest.raises(redis.ResponseError):
             client().execute_command("NOSUCH")
         wait_for_success([ledger_job.delay(0.0, "late")], RESUME_SECONDS)
+
+
+def test_what_follows_a_job_is_made_without_memory(valkey, run_jobs):
+    """A worker that could not make a callback or the next step would try again for ever, and end no other job meanwhile."""
+    both = chord([probe_add.si(1), probe_add.si(2)], probe_count.s()).on_error(probe_add.si(0))
+    # Its lanes are open.
+    run_jobs()
+    job = chain(probe_add.s(1, 2), both, lane_any.si("van")).on_success(probe_add.si(4)).delay()
+    client().config_set("maxmemory", 1)
+    with pytest.raises(QueueUnavailable):
+        probe_add.delay(9)
+    run_jobs()
+    assert (job.state, [one.state for one in job.children]) == ("succeeded", ["succeeded"] * 4)
+    assert job.children[-1].result == 5

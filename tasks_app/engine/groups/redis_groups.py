@@ -17,7 +17,7 @@ from tasks_app.engine.groups.members import cancel_members
 from tasks_app.engine.job_hash import read_job_hashes, read_results
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.payload import Payload, seal_text, unseal, unseal_text
-from tasks_app.engine.scripts import Call, run_script, run_scripts
+from tasks_app.engine.scripts import ACCEPTED, Call, run_script, run_scripts
 from tasks_app.engine.states import JobState
 from tasks_app.engine.streams import JobQueue, ring_call
 
@@ -193,7 +193,7 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
         new.due_ms or "",
         *(number for number, _ in step.first_members()),
     ]
-    return "group_begin", [*keys.streams, keys.delayed, *keys.group(job_id)], arguments
+    return "group_begin" + (ACCEPTED if new.is_accepted else ""), [*keys.streams, keys.delayed, *keys.group(job_id)], arguments
 
 
 def is_begun(step: Step, answer: Any) -> bool:

@@ -50,6 +50,11 @@ def _hash(source: str) -> str:
 _FOLDER = Path(__file__).parent
 SOURCES = read_sources(_FOLDER)
 SOURCES |= {f"lane_{name}": source for name, source in read_sources(_FOLDER / "lanes", _FOLDER / "common.lua").items()}
+# Those that make jobs are refused by a Redis without memory. What follows an accepted job is made all the same: a worker that
+# could not make it would not be rid of the job, and nothing would drain.
+ACCEPTED = "_accepted"
+for _name in ("enqueue", "lane_enqueue", "group_begin"):
+    SOURCES[_name + ACCEPTED] = "#!lua flags=allow-oom\n" + SOURCES[_name].removeprefix("#!lua\n")
 _HASHES = {name: _hash(source) for name, source in SOURCES.items()}
 
 # Name of a script, keys, arguments.
