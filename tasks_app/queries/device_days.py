@@ -28,6 +28,7 @@ _FIELDS = (
     "first_fix_at",
     "last_fix_at",
     "event_counts",
+    "time_zone",
 )
 _FIGURES = slice(2, 2 + len(FIGURE_NAMES))
 # By the edges of the days: PostgreSQL takes the name of a zone like CET for that of its winter time.
@@ -71,7 +72,7 @@ def day_totals(
         if name not in whole_by_zone:
             whole_by_zone[name] = [is_whole_day(part, device.fleet.zone, now) for part in days]
         found = [
-            _of_day(rows.get((device.pk, part[0])), events.get((device.pk, part[0])))
+            _of_day(rows.get((device.pk, part[0])), events.get((device.pk, part[0])), name)
             if is_whole
             else part_totals(device, part)
             for part, is_whole in zip(days, whole_by_zone[name], strict=True)
@@ -145,9 +146,10 @@ def _event_counts(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tu
     return found
 
 
-def _of_day(row: tuple[Any, ...] | None, counted: dict[str, int] | None) -> DayTotals:
+def _of_day(row: tuple[Any, ...] | None, counted: dict[str, int] | None, zone_name: str) -> DayTotals:
     if row is None:
         return NOTHING if counted is None else DayTotals(events=counted)
-    *_, trips, stops, first_fix_at, last_fix_at, stored = row
-    events = stored if counted is None or counted == stored else most(stored, counted)
+    *_, trips, stops, first_fix_at, last_fix_at, stored, zone_of_row = row
+    # The count of a roll-up that was kept in another zone is that of other midnights: it would be added to that of these.
+    events = stored if counted is None else counted if zone_of_row != zone_name else most(stored, counted)
     return DayTotals(Figures(*row[_FIGURES]), trips, stops, first_fix_at, last_fix_at, events)

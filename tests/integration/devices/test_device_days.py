@@ -284,6 +284,20 @@ def test_moving_to_another_zone_loses_nothing_that_retention_left_to_the_roll_up
         assert sums_of(device)["fixes"] == before["fixes"]
 
 
+def test_events_of_days_that_are_kept_in_another_zone_are_counted_once(device):
+    a_week_cut_by_retention(device)
+    for hour in range(0, 7 * 24, 5):
+        Event.objects.create(device=device, kind="device_offline", occurred_at=MIDNIGHT + hour * HOUR)
+    DeviceDay.objects.update(event_counts={"device_offline": 5})
+    device.fleet = Fleet.objects.create(name="Away", time_zone="Asia/Tokyo")
+    device.save()
+    parts = day_parts(MIDNIGHT - 3 * 24 * HOUR, MIDNIGHT + 12 * 24 * HOUR, device.fleet.zone)
+    parts = [(day, *day_range(day, device.fleet.zone)) for day, _start, _end in parts]
+    refresh_days([device], parts[0][0], parts[-1][0], now=NOW)
+    ((_device, found),) = day_totals([device], parts, now=NOW)
+    assert sum(each.events.get("device_offline", 0) for each in found) == Event.objects.count()
+
+
 def test_the_line_to_a_position_of_an_event_is_no_way_where_the_positions_between_are_gone(device):
     before = a_week_cut_by_retention(device, nights=0)
     device.kind = "truck"
