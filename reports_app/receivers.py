@@ -33,7 +33,12 @@ from tasks_app.signals import (
 watch(Report, ignored={"content", "request_key", "held_device_ids", "started_at", "finished_at", "expires_at"})
 watch(ReportSchedule, ignored={"next_due_at", "failure_count", "last_error"})
 watch(ReportFollower)
-add_verbs({"download": gettext_lazy("Report downloaded")})
+add_verbs(
+    {
+        "download": gettext_lazy("Report downloaded"),
+        "run_report_schedule": gettext_lazy("Report schedule run now"),
+    }
+)
 
 
 @receiver(orphans_cleanup_requested)

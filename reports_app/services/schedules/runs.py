@@ -23,6 +23,8 @@ from reports_app.services.schedules.failures import run_failed
 from tasks_app.engine import QueueFull, QueueUnavailable, get_task
 from tasks_app.models import Device
 from tasks_app.queries.access import has_right
+from tasks_app.services.audit import record, subject_of_row
+from tasks_app.services.rows import hold_row
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +47,11 @@ def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
 
 
 def run_now(schedule: ReportSchedule, *, now: datetime) -> ReportScheduleRun:
-    """Run a schedule at once over the last whole period. Its due times do not change."""
-    run = ReportScheduleRun(schedule=schedule, due_at=now)
-    return _start(run, now)
+    """Run a schedule at once over the last whole period. Its due times do not change. Raises RowGone."""
+    with transaction.atomic():
+        hold_row(schedule)
+        record("run_report_schedule", subject_of_row(schedule))
+        return _start(ReportScheduleRun(schedule=schedule, due_at=now), now)
 
 
 def advance_runs(report_id: int | None = None) -> int:

@@ -19,7 +19,8 @@ from reports_app.services.schedules import (
     switch,
 )
 from tasks_app.engine import get_task
-from tasks_app.models import Device, Fleet, FleetMembership, FleetRole, Job
+from tasks_app.models import AuditEntry, Device, Fleet, FleetMembership, FleetRole, Job
+from tasks_app.services.rows import RowGone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "site")]
 # Monday 2 March 2026, 07:00 in São Paulo, and the week before it.
@@ -259,6 +260,17 @@ def test_run_now_leaves_the_times_of_the_schedule_alone(make_schedule, sink, run
     schedule.refresh_from_db()
     assert (schedule.next_due_at, len(sink.messages)) == (DUE, 1)
     assert (schedule.runs.get().range_start, schedule.runs.get().range_end) == WEEK
+
+
+def test_who_ran_it_is_in_the_audit_and_one_that_is_gone_is_not_found(make_schedule, run_jobs):
+    """Its reports may be there already: then nothing else said that somebody had them sent."""
+    schedule = make_schedule()
+    for _ in range(2):
+        run_now(schedule, now=timezone.now())
+    assert AuditEntry.objects.filter(verb="run_report_schedule", object_id=str(schedule.pk)).count() == 2
+    ReportSchedule.objects.all().delete()
+    with pytest.raises(RowGone):
+        run_now(schedule, now=timezone.now())
 
 
 def test_the_task_runs_what_is_due(make_schedule, run_jobs):
