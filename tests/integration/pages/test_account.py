@@ -208,6 +208,14 @@ PREFERENCES = {
 }
 
 
+@pytest.mark.parametrize("language", ["en", "pt-br"])
+def test_no_two_preferences_have_one_name(ana, language):
+    page = ana.get(url("preferences"), headers={"Accept-Language": language}).content.decode()
+    names = re.findall(r"<label[^>]*>\s*([^<]+?)\s*<", page)
+    assert len(names) > 10
+    assert sorted(set(names)) == sorted(names)
+
+
 def test_preferences_are_kept_and_hold_for_the_pages(ana, operator):
     text = text_of(ana.post(url("preferences"), PREFERENCES, follow=True))
     assert "Suas preferências foram salvas." in text
