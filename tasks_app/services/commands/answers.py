@@ -7,10 +7,11 @@ from typing import Any
 
 from tasks_app.models import Command, CommandAttempt, CommandState, Device, DeviceState, Event, EventKind
 from tasks_app.models.commands import MAX_ANSWER_CHARACTERS
-from tasks_app.queries.commands import reports_effect
+from tasks_app.queries.commands import access_of, reports_effect
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.commands.changes import OUTSTANDING, change_state, event_data
 from tasks_app.services.commands.deciding import LATE, Asked, answer_meaning, matching_attempt, shows_effect
+from tasks_app.services.commands.ways.set_up import without_own_password
 from tasks_app.services.events import complete_episodes, record_events
 from tasks_app.services.transactions import run_in_transaction
 
@@ -38,10 +39,11 @@ def record_answer(
     Returns {"command": its key, "state": ...}; {"command": key, "duplicate": true} for an answer that came before, and
     {"command": None} for one that belongs to none and is an event now, or to no device.
     """
-    text = text[:MAX_ANSWER_CHARACTERS]
-    device = Device.objects.filter(unique_id=device_id).first()
+    device = Device.objects.select_related("access").filter(unique_id=device_id).first()
     if device is None:
         return {"command": None}
+    # A stored event is found by its text.
+    text = (without_own_password(text, access_of(device)) if protocol else text)[:MAX_ANSWER_CHARACTERS]
     return run_in_transaction(lambda: _record(device, protocol, text, token, name, is_success, received_at))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from django.utils.translation import gettext as _
@@ -24,3 +25,12 @@ def own_password(access: DeviceAccess) -> str:
         return access.password
     except Unreadable as error:
         raise InvalidCommand(_("The tracker's password cannot be decrypted any more: enter it again.")) from error
+
+
+def without_own_password(text: str, access: DeviceAccess) -> str:
+    """Return what a tracker said without the password in its device's settings, which some repeat; not where digits hold it."""
+    try:
+        password = access.password
+    except Unreadable:
+        return text
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(password)}(?![A-Za-z0-9])", "…", text) if password else text
