@@ -193,7 +193,8 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
         new.due_ms or "",
         *(number for number, _ in step.first_members()),
     ]
-    return "group_begin" + (ACCEPTED if new.is_accepted else ""), [*keys.streams, keys.delayed, *keys.group(job_id)], arguments
+    script = "group_begin" + (ACCEPTED if new.is_accepted else "")
+    return script, [*keys.streams, keys.delayed, *keys.group(job_id)], arguments
 
 
 def is_begun(step: Step, answer: Any) -> bool:
