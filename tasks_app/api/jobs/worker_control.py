@@ -70,13 +70,13 @@ class TaskControlView(ControlView):
     def act_on_task(self, service: Any, queue: str, task: str, *, paused: bool) -> Response:
         """Call the service for a task of this queue. Raises TaskNotFound for any other."""
         try:
-            is_there = get_task(task).queue == queue
-        except UnknownTask:
-            is_there = False
-        if not is_there:
+            found = get_task(task)
+        except UnknownTask as error:
+            raise TaskNotFound from error
+        if found.queue != queue:
             raise TaskNotFound
         self.act(service, task=task)
-        return Response({"queue": queue, "task": task, "paused": paused})
+        return Response({"queue": queue, "task": found.name, "paused": paused})
 
 
 class TaskPauseView(TaskControlView):

@@ -8,7 +8,7 @@ local state = job[1]
 if state ~= 'queued' and state ~= 'scheduled' and state ~= 'retrying' then
   return {0, state or ''}
 end
-if state == 'queued' and job[3] ~= ARGV[2] then
+if state == 'queued' and (job[3] or 'normal') ~= ARGV[2] then
   local stream = streams[job[3]] or streams.normal
   redis.pcall('XACK', stream, 'workers', job[2] or '')
   redis.pcall('XDEL', stream, job[2] or '')

@@ -63,23 +63,25 @@ def pause_task(*, task: str, user: Any, reason: str = "", now: datetime) -> None
 
     Raises TaskNotFound, RedisError.
     """
-    queue = _queue_of(task)
+    queue, task = _found(task)
     queue.pause_task(task, {"by": user.pk, "at": now.isoformat(), "reason": reason[:500]})
     _audit(queue.name, QueueAction.Verb.PAUSE_TASK, user, reason, now, task)
 
 
 def resume_task(*, task: str, user: Any, reason: str = "", now: datetime) -> None:
     """End the pause of a task; one that is not paused stays as it is. Raises TaskNotFound, RedisError."""
-    queue = _queue_of(task)
+    queue, task = _found(task)
     queue.resume_task(task)
     _audit(queue.name, QueueAction.Verb.RESUME_TASK, user, reason, now, task)
 
 
-def _queue_of(task: str) -> JobQueue:
+def _found(name: str) -> tuple[JobQueue, str]:
+    """Return the queue of a task and the name that its jobs have, which may be given as its dotted path."""
     try:
-        return JobQueue(get_task(task).queue, client())
+        task = get_task(name)
     except UnknownTask as error:
         raise TaskNotFound(TaskNotFound.__doc__) from error
+    return JobQueue(task.queue, client()), task.name
 
 
 def _queue(name: str) -> JobQueue:

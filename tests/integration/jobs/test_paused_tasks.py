@@ -157,3 +157,15 @@ def test_a_pause_of_a_task_keeps_who_did_it_and_why(staff):
     ]
     with pytest.raises(TaskNotFound):
         pause_task(task="nonsense", user=staff, now=NOW)
+
+
+def test_a_task_is_paused_by_its_dotted_path_as_by_its_name(run_jobs, staff_api):
+    path = "tests.support.probe.tasks.probe_add"
+    answer = staff_api.post(f"/api/tasks/queues/positions/tasks/{path}/pause", {}, format="json")
+    assert answer.json() == {"queue": "positions", "task": "probe_add", "paused": True}
+    job = probe_add.delay(1)
+    run_jobs("positions")
+    assert state_of(job) is JobState.QUEUED
+    resume(path)
+    run_jobs("positions")
+    assert state_of(job) is JobState.SUCCEEDED

@@ -6,6 +6,8 @@ import pytest
 from django.urls import reverse
 
 from tasks_app.engine import JobState, get_task
+from tasks_app.engine.connection import client
+from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobNotFound, JobNotWaiting, PriorityNotChangeable
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import SHELL
@@ -35,6 +37,13 @@ def test_a_scheduled_job_keeps_its_new_priority_when_it_is_due(run_jobs, staff):
     make_due("positions")
     assert run_jobs("positions") == 1
     assert Job.objects.get().priority == "low"
+
+
+def test_a_job_that_is_given_the_priority_it_has_keeps_its_place(run_jobs, staff):
+    first, second = probe_add.delay(1, 1), probe_add.delay(2, 2)
+    change_priority(job_id=first, user=staff, priority="normal")
+    queue = JobQueue("positions", client())
+    assert [one.job_id for one in queue.fetch("w", 2).claims] == [str(first), str(second)]
 
 
 def test_a_job_with_another_priority_is_cancelled_and_run_now_as_before(run_jobs, staff):
