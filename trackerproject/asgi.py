@@ -13,8 +13,10 @@ from django.urls import path, re_path
 from trackerproject.proxies import ProxyAware, TrustedProxies, disable_uvicorn_proxy_headers
 from trackerproject.request_threads import http_application
 from trackerproject.web import settle
+from trackerproject.websocket_handshakes import answer_refused_handshakes
 
 disable_uvicorn_proxy_headers()
+answer_refused_handshakes()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
 django_application = http_application()
 

@@ -31,10 +31,18 @@ class WebServer:
         self.log = log
 
     def live(
-        self, *, session: str = "", origin: str | None = "", token: str = "", path: str = "/ws/live/", **options: Any
+        self,
+        *,
+        session: str = "",
+        origin: str | None = "",
+        token: str = "",
+        path: str = "/ws/live/",
+        more_headers: dict[str, str] | None = None,
+        **options: Any,
     ) -> Live:
         """Connect to `path` with a session cookie, or with a token as the first message; a browser's Origin unless None."""
         headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={session}"} if session else {}
+        headers |= more_headers or {}
         if origin is not None:
             headers["Origin"] = origin or self.url
         address = self.url.replace("http://", "ws://") + path

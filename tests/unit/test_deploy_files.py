@@ -93,6 +93,11 @@ def test_the_image_takes_every_package_and_nothing_else():
     assert {line.removeprefix("!") for line in ignored if line.startswith("!")} >= copied
 
 
+def test_nginx_leads_to_no_host_that_a_client_names():
+    site = (ROOT / "deploy/nginx/tracker.conf").read_text()
+    assert re.findall(r"return 30\d (\S+);", site) == ["https://$server_name$request_uri"]
+
+
 def test_body_limits_of_nginx_are_those_of_the_settings():
     site = (DEPLOY / "nginx" / "tracker.conf").read_text()
     (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", site)

@@ -18,6 +18,7 @@ from tasks_app.services import broadcast
 from tasks_app.services.accounts.tokens import issue_token
 from tasks_app.services.positions.store import store_fixes
 from tasks_app.websockets.identity import Access, Credential, current_access, token_credential
+from tests.support.cluster import allowed
 from tests.support.web import running_web, session_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -236,6 +237,18 @@ def test_it_closes_on_a_flood(web, operator):
             for _ in range(12):
                 live.send({"type": "ping"})
         assert live.close_code(5) == 4429
+
+
+@pytest.mark.parametrize(
+    ("part", "headers", "status"), [("x" * 9000, {}, 414), ("", {f"X-{n}": "" for n in range(200)}, 431)]
+)
+def test_a_handshake_that_is_too_large_is_answered(web, part, headers, status):
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        web.live(path=f"/ws/live/?{part}", open_timeout=allowed(5), more_headers=headers),
+    ):
+        pass
+    assert refused.value.response.status_code == status
 
 
 def test_an_unknown_address_is_refused(web):
