@@ -30,7 +30,7 @@ from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.queries.replica import PRIMARY, await_replica, reads_from
-from tasks_app.services.devices.kept_days import add_to_kept, free_spans, kept_rows
+from tasks_app.services.devices.kept_days import add_to_kept, free_spans, kept_rows, rows_around
 from tasks_app.services.devices.odometer_moves import move_odometer
 
 logger = logging.getLogger(__name__)
@@ -232,8 +232,8 @@ def _write(
     fixes than there are now stays as it is: positions were dropped since, and what they said still holds."""
     zone = device.fleet.zone
     edges = [*(day_start(day, zone) for day in days), drive.end]
-    known = {row.day: row for row in DeviceDay.objects.filter(device=device, day__in=days)}
-    kept = kept_rows(device, days)
+    known = rows_around(device, days)
+    kept = kept_rows(device, known)
     rows, gone, changes = [], [], []
     for day, (start, end), found in zip(days, pairwise(edges), _figures(drive, edges, kept), strict=True):
         row, in_same_zone = known.get(day), day in known and known[day].time_zone == device.fleet.time_zone

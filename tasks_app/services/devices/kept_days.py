@@ -6,7 +6,7 @@ the zone now has beyond it is computed, and added.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 
 from tasks_app.geo.days import day_range
@@ -22,10 +22,15 @@ _INSTANT = timedelta(microseconds=1)
 _PERCENT_STORED = 99
 
 
-def kept_rows(device: Device, days: Sequence[date]) -> dict[date, DeviceDay]:
-    """Return the roll-ups to keep, of these consecutive days and of those beside them, by day."""
+def rows_around(device: Device, days: Sequence[date]) -> dict[date, DeviceDay]:
+    """Return the roll-ups of these consecutive days and of those beside them, by day."""
     rows = DeviceDay.objects.filter(device=device, day__gte=days[0] - _AROUND, day__lte=days[-1] + _AROUND)
-    return {row.day: row for row in rows if _is_of_another_zone(row, device) and _is_kept(row)}
+    return {row.day: row for row in rows}
+
+
+def kept_rows(device: Device, rows: Mapping[date, DeviceDay]) -> dict[date, DeviceDay]:
+    """Return those of the roll-ups that are to be kept."""
+    return {day: row for day, row in rows.items() if _is_of_another_zone(row, device) and _is_kept(row)}
 
 
 def free_spans(start: datetime, end: datetime, kept: Iterable[DeviceDay]) -> list[Span]:
