@@ -169,7 +169,7 @@ def test_logging_out_everywhere_ends_all_sessions_and_tokens_of_one_person(opera
     if way == "page":
         assert here.post(reverse("pages:everything_end")).status_code == 302
     else:
-        assert Client().post("/api/auth/logout-everywhere", **token).status_code == 204
+        assert Client().generic("POST", "/api/auth/logout-everywhere", **token).status_code == 204
     assert [one.get("/").status_code for one in (here, elsewhere, foreign)] == [302, 302, 200]
     assert Client().get("/api/tasks/", **token).status_code == 401
 

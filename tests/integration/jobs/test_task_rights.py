@@ -113,10 +113,12 @@ BAD_BOUNDS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "kwargs"), BAD_BOUNDS)
-def test_it_takes_no_argument_out_of_bounds_by_any_way(name, kwargs, staff, monkeypatch):
+@pytest.mark.parametrize("number", range(len(BAD_BOUNDS)), ids=lambda number: f"{BAD_BOUNDS[number]}")
+def test_it_takes_no_argument_out_of_bounds_by_any_way(number, staff, monkeypatch):
+    name, kwargs = BAD_BOUNDS[number]
     task = get_task(name)
     monkeypatch.setattr("tests.support.task_starts.CALLS", {name: kwargs})
-    # A waiting job was checked when it was made, so there is none with such arguments.
-    ways = [way for way in ways_of(task) if not way.startswith("waiting job")]
+    # A waiting job was checked when it was made, so there is none with such arguments. Every fourth way: each meets five
+    # of the arguments, and none regards which task it is.
+    ways = [way for way in ways_of(task) if not way.startswith("waiting job")][number % 4 :: 4]
     assert {way: outcome(way, staff, task) for way in ways} == dict.fromkeys(ways, "refused")

@@ -42,8 +42,8 @@ login = Client().get("/login/").content.decode()
 print(*re.findall('(?:href|src)="(/static/[^"]+[.](?:css|js))"', login))
 """
 
-# The menus of the header, and the colours of the page.
-COMMON = {"menus", "theme"}
+# The menus of the header, the colours of the page, and what keeps a form from being sent twice.
+COMMON = {"menus", "once", "theme"}
 
 
 HASHED = "[0-9a-f]{12}"
@@ -91,7 +91,7 @@ def test_hashed_files_are_joined_compressed_and_cached_for_ever_also_in_developm
         assert "immutable" in cache
     style, script = of_a_page.split()
     assert re.fullmatch(rf"/static/tasks_app/joined/pages\.{HASHED}\.css", style)
-    assert re.fullmatch(rf"/static/tasks_app/menus\.{HASHED}\.js", script)
+    assert re.fullmatch(rf"/static/tasks_app/joined/pages\.{HASHED}\.js", script)
     collected = (tmp_path / "tasks_app" / "joined" / Path(style).name).read_text()
     assert collected.index("--tk-page:") < collected.index(".tk-top")
 
