@@ -87,10 +87,13 @@ def _save(rows: list[QuarantinedFix], device_pk: int | None) -> None:
     alike: defaultdict[tuple[str, ...], list[QuarantinedFix]] = defaultdict(list)
     for row in rows:
         alike[_identity(row)].append(row)
+    repeated: defaultdict[int, list[int]] = defaultdict(list)
     for kept in same.filter(body__in={row.body for row in rows}).order_by("-id"):
         # Where two processes kept it at once, the newer row counts on.
-        if repeated := alike.pop(_identity(kept), None):
-            same.filter(pk=kept.pk).update(count=F("count") + len(repeated), last_received_at=repeated[0].received_at)
+        if some := alike.pop(_identity(kept), None):
+            repeated[len(some)].append(kept.pk)
+    for times, keys in repeated.items():
+        same.filter(pk__in=keys).update(count=F("count") + times, last_received_at=rows[0].received_at)
     if alike:
         QuarantinedFix.objects.bulk_create([_first_of(some) for some in alike.values()])
         _drop_oldest(same)
