@@ -263,7 +263,7 @@ def test_run_now_leaves_the_times_of_the_schedule_alone(make_schedule, sink, run
 
 
 def test_who_ran_it_is_in_the_audit_and_one_that_is_gone_is_not_found(make_schedule, run_jobs):
-    """Its reports may be there already: then nothing else said that somebody had them sent."""
+    """Its reports may be there already: then nothing else says that a person had them sent."""
     schedule = make_schedule()
     for _ in range(2):
         run_now(schedule, now=timezone.now())
