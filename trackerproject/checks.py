@@ -20,7 +20,8 @@ def check_collected_files(**_: Any) -> list[CheckMessage]:
         return []
     ignored = StaticFilesConfig.ignore_patterns
     needed = {name for finder in get_finders() for name, _storage in finder.list(ignored)} | JOINED.keys()
-    missing = sorted(needed - staticfiles_storage.hashed_files.keys())
+    collected: Any = staticfiles_storage
+    missing = sorted(needed - collected.hashed_files.keys())
     if not missing:
         return []
     text = f"{len(missing)} static files are not in STATIC_ROOT, such as {missing[0]}: pages that load them fail."

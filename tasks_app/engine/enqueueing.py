@@ -267,8 +267,8 @@ def _script_of(
     kind = ACCEPTED if max_depth == NO_LIMIT else ""
     if lane is not None:
         depth = NO_LIMIT if max_depth == NO_LIMIT else -(-max_depth // lanes)
-        constant = (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
-        return keys, "lane_enqueue" + kind, keys.lane_keys, constant
+        of_lane = (keys.job_prefix, task_name, depth, UNIQUE_TTL_MS, lanes, "")
+        return keys, "lane_enqueue" + kind, keys.lane_keys, of_lane
     constant = (keys.job_prefix, task_name, max_depth, UNIQUE_TTL_MS, priority)
     return keys, "enqueue" + kind, [*keys.streams, keys.delayed], constant
 

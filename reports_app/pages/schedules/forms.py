@@ -32,7 +32,7 @@ class ScheduleForm(ScheduledFor, forms.ModelForm):
         fleets = visible_fleets(editor, ADD_SCHEDULES) | visible_fleets(editor, VIEW_SCHEDULES).filter(
             pk=self.instance.fleet_id
         )
-        self.fields["fleet"].queryset = fleets.distinct()  # type: ignore[attr-defined]
+        self.fields["fleet"].queryset = fleets.distinct()
         devices = Device.objects.filter(fleet__in=fleets).select_related("fleet")
         self._pick("devices", REPORTABLE, devices)
         self._pick("recipients", RECIPIENT, choosable_recipients(editor))

@@ -116,9 +116,9 @@ def _retry_all(action: BulkAction, job_ids: Sequence[UUID], user: Any, _is_resum
 def _group_to_retry(action: BulkAction, job_id: UUID) -> UUID | None:
     """Return the group or chain of which this job is a member, if that is to be retried, too, and makes the job again."""
     member = Job.objects.filter(pk=job_id, member_index__isnull=False).values_list("parent_id", "state").first()
-    if member is None or member[0] is None or not _is_chosen(action, member[0]):
+    group_id, state = member or (None, None)
+    if group_id is None or not _is_chosen(action, group_id):
         return None
-    group_id, state = member
     whole = Job.objects.filter(pk=group_id).values_list("state", flat=True).first()
     # One that failed keeps the results of members that succeeded.
     return group_id if whole and (state != JobState.SUCCEEDED or whole == JobState.SUCCEEDED) else None
