@@ -23,7 +23,7 @@ from reports_app.api.schedule_data import (
     ReportScheduleRunSerializer,
     ReportScheduleSerializer,
 )
-from reports_app.models import ReportSchedule, RunState
+from reports_app.models import ReportSchedule, RunState, SchedulePeriod
 from reports_app.queries import (
     ADD_SCHEDULES,
     CHANGE_SCHEDULES,
@@ -240,6 +240,7 @@ def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
     is_new = schedule.pk is None
     if not is_new:
         hold_row(schedule)
+    _check_day(schedule, values)
     for name in ("fleet", *ROW_FIELDS):
         if name in values:
             setattr(schedule, name, values[name])
@@ -254,6 +255,16 @@ def _stored(user: Any, schedule: ReportSchedule, values: dict[str, Any]) -> Any:
     except InvalidRow as error:
         raise serializers.ValidationError(_api_names(error)) from error
     return ReportScheduleSerializer(schedule).data
+
+
+def _check_day(schedule: ReportSchedule, values: dict[str, Any]) -> None:
+    """Refuse another day than the row has where no run would heed it. Raises ValidationError."""
+    period = values.get("period", schedule.period)
+    heeded = {"weekday": SchedulePeriod.WEEKLY, "month_day": SchedulePeriod.MONTHLY}
+    for name, of in heeded.items():
+        if period != of and values.get(name, getattr(schedule, name)) != getattr(schedule, name):
+            sentence = _("Only a schedule of the period %(period)s has this.") % {"period": of.value}
+            raise serializers.ValidationError({name: [sentence]})
 
 
 def _people_of(fleet: Fleet) -> Any:

@@ -53,6 +53,8 @@ def test_a_schedule_is_made_changed_run_switched_and_deleted(api, body, run_jobs
         ({"formats": ["exe"]}, "formats"),
         ({"local_time": "25:00"}, "local_time"),
         ({"weekday": 7}, "weekday"),
+        ({"period": "daily", "weekday": 3}, "weekday"),  # no run would heed it
+        ({"month_day": 15}, "month_day"),
         ({"recipient_ids": [10**9]}, "recipient_ids"),
         ({"device_ids": [10**9]}, "device_ids"),
         ({"device_ids": list(range(1, 10_001))}, "device_ids"),
