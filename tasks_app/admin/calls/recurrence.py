@@ -111,6 +111,8 @@ class RecurrenceForm(forms.Form):
         for kind, name in ((Schedule.CRON, "cron"), (Schedule.MINUTES, "minutes")):
             if data.get("schedule_type") == kind and name not in self.errors and not data.get(name):
                 self.add_error(name, _("This kind of schedule needs it."))
+        if data.get("schedule_type") == Schedule.CRON and data.get("next_run") and "next_run" in self.changed_data:
+            self.add_error("next_run", _("The cron expression computes it."))
         if not self.errors:
             kind, minutes, cron, repeats = (data[name] for name in ("schedule_type", "minutes", "cron", "repeats"))
             for name, problem in pointless_values(kind, minutes=minutes, cron=cron, repeats=repeats).items():
@@ -133,7 +135,7 @@ class RecurrenceForm(forms.Form):
         if is_new or "repeats" in self.changed_data:
             schedule.repeats = data["repeats"]
         is_said = is_new or not {"next_run", "time_zone"}.isdisjoint(self.changed_data)
-        if is_said and data["next_run"] is not None:
+        if is_said and data["next_run"] is not None and schedule.schedule_type != Schedule.CRON:
             schedule.next_run = data["next_run"].replace(tzinfo=self.zone)
         elif schedule.next_run is None:
             schedule.next_run = timezone.now()

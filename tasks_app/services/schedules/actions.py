@@ -284,20 +284,28 @@ def _audit(schedule: Schedule, user: Any, message: str) -> None:
 
 @transaction.atomic
 def save_schedule(schedule: Schedule, *, user: Any, time_zone: str = "", now: datetime | None = None) -> Schedule:
-    """Check and save a new or edited row with its time zone; a cron's next run is computed in that zone.
+    """Check and save a new or edited row with its time zone. The next run of a new cron is computed in that zone; one that
+    stays as it was keeps its next run, which may be due and waiting.
 
     Raises ValidationError with an error per field, TaskNotPermitted.
     """
     now = now or timezone.now()
     validate_schedule(schedule, time_zone=time_zone)
     permitted_call(schedule, user, now, time_zone)
+    is_as_before = schedule.next_run is not None and _has_series(schedule, time_zone)
     schedule.save()
-    if schedule.schedule_type == CRON:
+    if schedule.schedule_type == CRON and not is_as_before:
         recurrence = recurrence_of(schedule, now, None, schedule_zone(time_zone))
         schedule.next_run = next_run(recurrence, now, schedule_zone(time_zone))
         schedule.save(update_fields=["next_run"])
     ScheduleState.objects.update_or_create(schedule=schedule, defaults={"time_zone": time_zone, "last_error": ""})
     return schedule
+
+
+def _has_series(schedule: Schedule, time_zone: str) -> bool:
+    """Whether the row is stored with this recurrence, in this zone."""
+    stored = Schedule.objects.filter(pk=schedule.pk, schedule_type=schedule.schedule_type, cron=schedule.cron)
+    return stored.exists() and _time_zone_of(schedule) == time_zone
 
 
 def validate_schedule(schedule: Schedule, *, time_zone: str = "") -> None:

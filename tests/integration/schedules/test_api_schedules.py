@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.utils import timezone
 from django_q.models import Schedule
 from rest_framework.test import APIClient
 
 from tasks_app.models import Job, ScheduleState
+from tasks_app.services.schedules.actions import run_due_schedules
 from tests.support.rights import api_client_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,6 +105,23 @@ def test_a_change_of_the_type_drops_what_the_former_one_needed(staff_api):
     assert staff_api.patch(url, {"type": "daily"}, format="json").json()["minutes"] is None
     answer = staff_api.patch(url, {"minutes": 15}, format="json")
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["minutes"])
+
+
+def test_a_cron_schedule_that_is_due_and_edited_still_runs(staff_api, run_jobs):
+    made = post(
+        staff_api, "schedules/", {**DAILY, "type": "cron", "cron": "0 5 * * *", "time_zone": "Asia/Tokyo"}
+    ).json()
+    due = timezone.now() - timedelta(minutes=5)
+    Schedule.objects.exclude(pk=made["id"]).delete()
+    Schedule.objects.filter(pk=made["id"]).update(next_run=due)
+    url = f"/api/tasks/schedules/{made['id']}"
+    assert staff_api.patch(url, {"name": "Renamed"}, format="json").status_code == 200
+    assert Schedule.objects.get().next_run == due
+    run_due_schedules(timezone.now())
+    assert run_jobs("cleanup") == 1
+    Schedule.objects.update(next_run=due)
+    assert staff_api.patch(url, {"cron": "0 6 * * *"}, format="json").status_code == 200
+    assert Schedule.objects.get().next_run > due
 
 
 def test_one_that_has_run_its_times_is_not_enabled_to_run_no_more(staff_api):
