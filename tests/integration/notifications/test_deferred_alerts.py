@@ -118,6 +118,16 @@ def test_what_ended_in_time_is_not_notified_and_what_did_not_is(device, fleet, o
     assert send_pending_alerts(now=now + timedelta(minutes=50)) == expected
 
 
+def test_the_silence_of_a_device_taken_out_of_service_meanwhile_is_not_notified(device, fleet, operator):
+    make_rule(fleet, [operator], kinds=["device_offline"], min_duration_minutes=60)
+    DeviceState.objects.create(device=device, status=DeviceStatus.OFFLINE)
+    record_events(device, EventKind.DEVICE_OFFLINE)
+    device.is_active = False
+    device.save()
+    assert send_pending_alerts(now=timezone.now() + timedelta(hours=2)) == 0
+    assert not WaitingAlert.objects.exists()
+
+
 def test_overspeed_that_ended_too_early_is_not_notified(device, fleet, operator):
     make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=2)
     now = timezone.now()
