@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -47,22 +48,37 @@ class GroupSweeper:
         self._queue = queue
         self._min_age_seconds = min_age_seconds
         self._after = 0
-        self._pass_began_at = float("-inf")
+        self._pass_began_at = self._looked_at = float("-inf")
 
     def turn(self) -> None:
-        """Look at the next few groups. Raises redis.RedisError, EngineError and errors of the database."""
+        """Look at groups that were not made whole, and at the next few of all.
+
+        Raises redis.RedisError, EngineError and errors of the database.
+        """
+        now = time.monotonic()
+        if now - self._looked_at >= PASS_SECONDS:
+            self._looked_at = now
+            # However many wait: of these some members do not exist yet.
+            newest = self._newest_microseconds() // 1_000_000
+            self._repair(self._queue.client.zrangebyscore(self._queue.keys.making, 0, newest, 0, GROUPS_AT_ONCE))
         if not self._after:
-            if time.monotonic() - self._pass_began_at < PASS_SECONDS:
+            if now - self._pass_began_at < PASS_SECONDS:
                 return
-            self._pass_began_at = time.monotonic()
-        keys, client = self._queue.keys, self._queue.client
-        seconds, microseconds = client.time()
-        newest = int((seconds - self._min_age_seconds) * 1_000_000 + microseconds)
-        found = client.zrangebyscore(
-            keys.groups, f"({self._after}", newest, start=0, num=GROUPS_AT_ONCE, withscores=True
+            self._pass_began_at = now
+        after, newest = f"({self._after}", self._newest_microseconds()
+        found = self._queue.client.zrangebyscore(
+            self._queue.keys.groups, after, newest, 0, GROUPS_AT_ONCE, withscores=True
         )
         self._after = int(found[-1][1]) if len(found) == GROUPS_AT_ONCE else 0
-        for group_id, _ in found:
+        self._repair([group_id for group_id, _ in found])
+
+    def _newest_microseconds(self) -> int:
+        """Return the time of the server before which a group must have been made."""
+        seconds, microseconds = self._queue.client.time()
+        return int((seconds - self._min_age_seconds) * 1_000_000 + microseconds)
+
+    def _repair(self, group_ids: Iterable[bytes]) -> None:
+        for group_id in group_ids:
             try:
                 repair_group(self._queue, read_text(group_id))
             except (EngineError, ImproperlyConfigured, redis.ResponseError) as error:

@@ -13,6 +13,7 @@ from tasks_app.engine import JobHandle, QueueUnavailable, chain, chord, group
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import RedisBackend
 from tasks_app.engine.flows import member_id
+from tasks_app.engine.groups import sweeping
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.redis_groups import Advance, RedisGroups
 from tasks_app.engine.groups.sweeping import GroupSweeper
@@ -301,3 +302,15 @@ def test_the_first_step_of_a_repeated_chain_that_redis_lost_is_made_again(run_jo
     sweep()
     run_jobs()
     assert (again.state, probe.ledger()) == ("succeeded", ["part 1", "ran two", "ran two", "result two"])
+
+
+def test_a_group_that_was_not_made_whole_waits_behind_no_others(run_jobs, monkeypatch):
+    monkeypatch.setattr(sweeping, "GROUPS_AT_ONCE", 2)
+    for _ in range(3):
+        probe.probe_part.enqueue_group([(1,)])
+    job = JobHandle(uuid4())
+    with ends_at(RedisBackend, "enqueue", 1), pytest.raises(Killed):
+        probe.probe_part.enqueue_group([(7,)], job_id=job)
+    sweep()
+    run_jobs()
+    assert job.state == "succeeded"
