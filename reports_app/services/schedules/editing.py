@@ -60,7 +60,8 @@ def save_report_schedule(
 ) -> ReportSchedule:
     """Store a new or changed schedule with its devices and recipients, and plan its next run.
 
-    Runs missed before the change are not made up for. Raises ValidationError with an error per field.
+    With another rhythm, runs missed before the change are not made up for; else one that is due stays so. Raises
+    ValidationError with an error per field.
     """
     devices, recipients = list(devices), list(recipients)
     schedule.full_clean()
@@ -68,11 +69,19 @@ def save_report_schedule(
     if problems := find_problems(chosen, editor):
         raise ValidationError(problems)
     with transaction.atomic():
+        planned = _planned_run(schedule)
         plan_next_run(schedule, now=now)
+        schedule.next_due_at = planned or schedule.next_due_at
         schedule.save()
         schedule.devices.set(devices)
         schedule.recipients.set(recipients)
     return schedule
+
+
+def _planned_run(schedule: ReportSchedule) -> datetime | None:
+    """Return the next run of a schedule that is active and stays in its rhythm."""
+    stored = ReportSchedule.objects.filter(pk=schedule.pk, is_active=schedule.is_active).first()
+    return stored.next_due_at if stored and stored.rhythm == schedule.rhythm else None
 
 
 def plan_next_run(schedule: ReportSchedule, *, now: datetime) -> None:

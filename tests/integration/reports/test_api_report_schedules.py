@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reports_app.models import ReportSchedule
 from tasks_app.models import FleetMembership, FleetRole
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media", "site")]
@@ -44,6 +45,15 @@ def test_a_schedule_is_made_changed_run_switched_and_deleted(api, body, run_jobs
     assert sorted(each["channel"] for each in done["deliveries"]) == ["email", "in_app"]
     assert api.delete(url).status_code == 204
     assert api.get(url).status_code == 404
+
+
+def test_a_schedule_that_is_due_stays_so_while_it_keeps_its_rhythm(api, body):
+    url = f"/api/report-schedules/{api.post('/api/report-schedules', body, format='json').json()['id']}"
+    ReportSchedule.objects.update(next_due_at="2026-11-02T10:00:00Z")
+    renamed = api.patch(url, {"name": "Letter"}, format="json").json()
+    assert (renamed["name"], renamed["next_run_at"]) == ("Letter", "2026-11-02T10:00:00Z")
+    assert api.patch(url, {"local_time": "08:00"}, format="json").json()["next_run_at"] > "2026-11-03"
+    assert api.patch(url, {"is_active": False}, format="json").json()["next_run_at"] is None
 
 
 @pytest.mark.parametrize(
