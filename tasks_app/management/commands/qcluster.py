@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -16,6 +17,8 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import change_lanes
 from tasks_app.management.arguments import whole_number
 from tasks_app.management.base import ShellCommand
+
+logger = logging.getLogger(__name__)
 
 
 class Command(ShellCommand):
@@ -58,6 +61,6 @@ class Command(ShellCommand):
             except QueueLanesChanged as error:
                 raise CommandError(str(error)) from error
             except RedisError as error:
-                self.stderr.write(_("Redis does not answer (%(error)s): it is tried again.") % {"error": error})
+                logger.warning("Redis does not answer (%s): it is tried again.", error)
             finally:
                 client().close()

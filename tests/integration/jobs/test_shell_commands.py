@@ -345,3 +345,16 @@ def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(
     assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in str(caught.value)
     assert str(env) in str(caught.value)
     assert not env.exists()
+
+
+def test_a_cluster_that_starts_while_redis_is_away_says_so_in_the_log(settings, caplog):
+    settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": "unix:///nowhere/there.sock"}
+    engine_config.cache_clear()
+    engine_connection._client_of_process.cache_clear()
+    try:
+        load_command_class("tasks_app", "qcluster")._change_lanes(["positions"])
+    finally:
+        settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": settings.REDIS_URL}
+        engine_config.cache_clear()
+        engine_connection._client_of_process.cache_clear()
+    assert "Redis does not answer" in caplog.text
