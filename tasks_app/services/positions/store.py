@@ -5,9 +5,11 @@ The fixes of several jobs are stored together, and come to the same as if each j
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 
@@ -29,6 +31,7 @@ from tasks_app.services.positions.duplicate_alarms import (
 from tasks_app.services.positions.filter_rules import KEEP, Reasons, own_reasons
 from tasks_app.services.positions.filtered_fixes import alarms_of_filtered, count_by_reason, record_filtered
 from tasks_app.services.positions.filtering import compared_reasons, filters_of
+from tasks_app.services.positions.many_days import are_many_days, portions
 from tasks_app.services.positions.metrics import count_outcome
 from tasks_app.services.positions.newer_fixes import newer_fixes
 from tasks_app.services.positions.passes import passes
@@ -68,6 +71,16 @@ class StoreResult:
     rejected_alarms: list[RejectedFix] = field(default_factory=list)
     events: int = 0
 
+    def add(self, portion: StoreResult, places: Sequence[int]) -> None:
+        """Add the outcome of some of the fixes, those at these places."""
+        self.stored += portion.stored
+        self.duplicates += portion.duplicates
+        self.events += portion.events
+        self.filtered = dict(Counter(self.filtered) + Counter(portion.filtered))
+        moved = [RejectedFix(places[one.index], one.code, one.detail) for one in portion.rejected]
+        self.rejected = sorted([*self.rejected, *moved], key=lambda one: one.index)
+        self.rejected_alarms += portion.rejected_alarms
+
 
 def store_fixes(
     fixes: Sequence[Fix],
@@ -77,7 +90,7 @@ def store_fixes(
     user_id: int | None = None,
     copies: Copies = frozenset(),
 ) -> StoreResult:
-    """Store fixes and what follows from them, in one transaction that is repeated after a deadlock.
+    """Store fixes and what follows from them, in one transaction (see `store_jobs`) that is repeated after a deadlock.
 
     A fix that is stored already (same device and time), or late, has no effect on states and events. `received_at` is
     the server's time, one for all or one per fix. What the filters of its fleet or device keep out is counted, kept with
@@ -93,8 +106,30 @@ def store_fixes(
 def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreResult]:
     """Store what came with these jobs as `store_fixes` does, all in one transaction; return the result of each.
 
-    It comes to the same as if each had been stored after those before it.
+    It comes to the same as if each had been stored after those before it. Fixes of very many days are stored job by job, in
+    several transactions, earlier days first.
     """
+    if are_many_days(chain.from_iterable(job.fixes.items for job in jobs)):
+        return [_store_in_portions(job, announce) for job in jobs]
+    return _store_together(jobs, announce)
+
+
+def _store_in_portions(job: SentJob, announce: bool) -> StoreResult:
+    fixes, total = job.fixes, StoreResult()
+    copies = job.copies | copied_fixes(job.unlocated.items)
+    *earlier, last = portions(fixes.items)
+    for places in (*earlier, last):
+        some = Sent(
+            [fixes.items[place] for place in places],
+            [fixes.received_at[place] for place in places],
+            fixes.allowed_fleets,
+        )
+        portion = SentJob(some, job.unlocated if places is last else NO_ALARMS, copies)
+        total.add(_store_together([portion], announce)[0], places)
+    return total
+
+
+def _store_together(jobs: Sequence[SentJob], announce: bool) -> list[StoreResult]:
     writer = RowWriter()
     results = run_in_transaction(lambda: _store(jobs, announce, writer), should_retry=writer.should_repeat)
     stored = sum(result.stored for result in results)

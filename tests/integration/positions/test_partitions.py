@@ -11,7 +11,7 @@ from django.db import connection
 from django_q.models import Schedule
 
 from tasks_app.engine import enqueue
-from tasks_app.models import Device, Job
+from tasks_app.models import Device, DeviceState, Job
 from tasks_app.services.partitions import (
     default_partition,
     drop_partition,
@@ -20,6 +20,7 @@ from tasks_app.services.partitions import (
     list_partitions,
     partition_name,
 )
+from tasks_app.services.positions import many_days
 from tasks_app.services.positions.processing import process_batch
 from tests.support.ingest import position
 from tests.support.threads import in_threads
@@ -105,3 +106,21 @@ def test_it_makes_many_hundred_partitions_quickly_and_knows_them(db):
     days = [NOON.date() - timedelta(days=8000 + n) for n in range(250)]
     assert len(ensure_partitions(days)) == 250
     assert ensure_partitions(days) == []
+
+
+def test_a_transaction_makes_partitions_of_a_bounded_number_of_days(device, make_device, monkeypatch):
+    monkeypatch.setattr(many_days, "MAX_DAYS", 3)
+    off = make_device(is_active=False)
+    days = [NOON - timedelta(days=ahead) for ahead in (6, 0, 3, 1, 7, 2, 5, 4)]
+    items = [position(timestamp=day.isoformat()) for day in days]
+    items[4]["device_id"] = off.unique_id
+    items += [position(timestamp=days[2].isoformat()), {**position(timestamp="x"), "attributes": {"alarm": "sos"}}]
+    done = process_batch(items, received_at=NOON)
+    counts = [done[name] for name in ("received", "stored", "duplicates", "without_place", "rejected_count")]
+    assert counts == [10, 7, 1, 1, 1]
+    assert [(one["index"], one["code"]) for one in done["rejected"]] == [(4, "inactive_device")]
+    assert DeviceState.objects.get(device=device).fix_time == NOON
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin::text, count(*) FROM tasks_app_position GROUP BY 1")
+        assert sorted(count for _, count in cursor.fetchall()) == [2, 2, 3]
+    assert process_batch(items, received_at=NOON)["duplicates"] == 8
