@@ -1,4 +1,4 @@
-"""What every answer of a page is: kept by no browser, never blank, and honest to a person who was logged out meanwhile."""
+"""Middleware of pages: no browser keeps one, none is blank, and a form of a person who was logged out is said not to be done."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def page_answers(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
         if response.status_code == 405 and request.method in ("GET", "HEAD"):
             response = _with_page(request, response)
         if request.user.is_authenticated:
-            # Whoever comes to the browser after a log-out does not go back to what it showed.
+            # The next person at the browser does not go back to what it showed before the log-out.
             response.headers.setdefault("Cache-Control", "private, no-store")
         elif _is_form(request) and (login := _login_page(response)):
             response = _ask_to_log_in(request, login)

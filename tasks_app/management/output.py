@@ -1,4 +1,4 @@
-"""What the commands print, and texts that they are given."""
+"""Output of the commands, and texts that they are given."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _SOUGHT = "sought"
 
 @dataclass(frozen=True, slots=True)
 class FrameShape:
-    """What of a protocol's frames tells where one is.
+    """The marks by which frames of a protocol are found.
 
     `start` matches where one may begin, and may match within another match; `begun` the beginning of a start at the end of all
     bytes, which is no longer than `start_bytes`. No frame that is looked for is longer than `max_bytes`.

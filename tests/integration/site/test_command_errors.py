@@ -1,4 +1,4 @@
-"""What goes wrong with a command of the shell is a sentence and an exit code, no traceback."""
+"""A fault of a command of the shell is a sentence and an exit code, no traceback."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_an_answer_with_signs_that_cannot_be_stored_holds_up_nobody(make_device,
 
 
 def test_a_flood_of_answers_is_no_flood_of_jobs(make_device, run_jobs, monkeypatch):
-    """Whoever knows an identifier may send answers to nothing, and each is a job before all others."""
+    """Anybody who knows an identifier may send answers to nothing, and each is a job before all others."""
     monkeypatch.setattr(server, "ANSWERS_PER_MINUTE", 2)
     talker, other = make_device(), make_device()
     with running_gateway() as gateway:
