@@ -1,4 +1,4 @@
-"""Middleware of pages: no browser keeps one, none is blank, and a form of a person who was logged out is said not to be done."""
+"""Middleware of pages: no browser keeps one, none is blank, and a form sent after the log-out is said not to be done."""
 
 from __future__ import annotations
 
