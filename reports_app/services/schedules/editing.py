@@ -95,8 +95,10 @@ def plan_next_run(schedule: ReportSchedule, *, now: datetime) -> None:
 def switch(schedule: ReportSchedule, *, on: bool, now: datetime) -> None:
     """Switch a schedule on or off. Runs missed while it was off are not made up for. Raises RowGone."""
     hold_row(schedule)
+    planned = schedule.next_due_at if on and schedule.is_active else None
     schedule.is_active = on
     plan_next_run(schedule, now=now)
+    schedule.next_due_at = planned or schedule.next_due_at
     schedule.save(update_fields=["is_active", "next_due_at", "failure_count", "last_error"])
 
 

@@ -231,7 +231,7 @@ def run_now(schedule: Schedule, user: Any) -> UUID:
 
 @transaction.atomic
 def enable(schedule: Schedule, user: Any) -> None:
-    """Switch a schedule on; what it missed meanwhile is not made up for.
+    """Switch a schedule on; what it missed meanwhile is not made up for. One that is on and due stays due.
 
     Raises ValidationError if it cannot run, RowGone, TaskNotPermitted.
     """
@@ -240,7 +240,8 @@ def enable(schedule: Schedule, user: Any) -> None:
     state = _state_of(schedule)
     validate_schedule(schedule, time_zone=state.time_zone)
     permitted_call(schedule, user, now, state.time_zone)
-    if schedule.schedule_type != ONCE and (schedule.next_run is None or schedule.next_run <= now):
+    is_missed = not state.is_enabled and schedule.next_run is not None and schedule.next_run <= now
+    if schedule.schedule_type != ONCE and (schedule.next_run is None or is_missed):
         schedule.next_run = schedule.next_run or now
         schedule.next_run = _following_run(schedule, state, now)
         schedule.save(update_fields=["next_run"])

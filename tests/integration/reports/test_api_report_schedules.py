@@ -52,6 +52,7 @@ def test_a_schedule_that_is_due_stays_so_while_it_keeps_its_rhythm(api, body):
     ReportSchedule.objects.update(next_due_at="2026-11-02T10:00:00Z")
     renamed = api.patch(url, {"name": "Letter"}, format="json").json()
     assert (renamed["name"], renamed["next_run_at"]) == ("Letter", "2026-11-02T10:00:00Z")
+    assert api.post(f"{url}/enable").json()["next_run_at"] == "2026-11-02T10:00:00Z", "it is on already"
     assert api.patch(url, {"local_time": "08:00"}, format="json").json()["next_run_at"] > "2026-11-03"
     assert api.patch(url, {"is_active": False}, format="json").json()["next_run_at"] is None
 

@@ -117,6 +117,7 @@ def test_a_cron_schedule_that_is_due_and_edited_still_runs(staff_api, run_jobs):
     url = f"/api/tasks/schedules/{made['id']}"
     assert staff_api.patch(url, {"name": "Renamed"}, format="json").status_code == 200
     assert Schedule.objects.get().next_run == due
+    assert post(staff_api, f"schedules/{made['id']}/enable").status_code == 200, "it is on already"
     run_due_schedules(timezone.now())
     assert run_jobs("cleanup") == 1
     Schedule.objects.update(next_run=due)
