@@ -181,6 +181,8 @@ def test_answers_to_forms_keep_nobody_out(page, web, staff, world, name, act, pa
     page.goto(web.url + reverse(name))
     act(page)
     expect(page.locator("body")).to_contain_text(part)
+    page.wait_for_load_state()
+    expect(page.locator(".select2-selection:not([aria-label])")).to_have_count(0)
     assert troubles_of(page, without=SIDE_BAR) == []
 
 

@@ -103,7 +103,7 @@ def test_a_page_that_keeps_itself_fresh_says_when_it_cannot(browser, live_server
         visit.troubles.clear()
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [360, 800, 1440])
 def test_a_long_name_widens_no_page(browser, live_server, staff, fleet, make_device, width):
     device, area = make_device(name="W" * 100), Geofence.objects.create(fleet=fleet, name="G" * 100, area=CIRCLE)
     fleet.name = "F" * 100
