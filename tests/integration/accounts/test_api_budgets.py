@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import redis
@@ -25,15 +25,13 @@ FLEETS = "/api/fleets"
 
 
 @pytest.fixture
-def limits(settings) -> Iterator[Callable[..., None]]:
+def limits(settings) -> Callable[..., None]:
     """Small limits, set by name; what is not set is unlimited."""
 
     def set_to(**limits: int) -> None:
-        throttling.outage.until = 0.0
         settings.API_REQUESTS_PER_MINUTE = dict.fromkeys(settings.API_REQUESTS_PER_MINUTE, 0) | limits
 
-    yield set_to
-    throttling.outage.until = 0.0
+    return set_to
 
 
 def codes(count, ask) -> list[int]:
