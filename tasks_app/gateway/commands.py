@@ -17,7 +17,7 @@ from django.utils import timezone
 from tasks_app.gateway.link import Link
 from tasks_app.gateway.threads import Pool, in_database, report
 from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
-from tasks_app.queries.commands import access_by_identifier
+from tasks_app.queries.commands import access_by_identifier, is_command_of
 from tasks_app.services.commands import NothingWritten, as_set_up, send_attempt
 from tasks_app.services.trackers import NodeNote, read_notes
 
@@ -115,6 +115,8 @@ class CommandDesk:
 
     def _write(self, note: NodeNote, link: Link, encoded: EncodedCommand, expires_at: datetime) -> None:
         """Write to exactly this session. Raises NothingWritten, or TimeoutError where nobody knows."""
+        if not is_command_of(note.command_pk, note.unique_id):
+            raise NothingWritten("The tracker was given to another vehicle.")
         done: Future[None] = Future()
         self._loop.call_soon_threadsafe(self._write_in_loop, done, note, link, encoded, expires_at)
         try:

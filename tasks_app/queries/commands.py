@@ -118,6 +118,11 @@ def access_by_identifier(unique_id: str) -> DeviceAccess:
     return DeviceAccess.objects.filter(device__unique_id=unique_id).first() or DeviceAccess()
 
 
+def is_command_of(command_pk: int, unique_id: str) -> bool:
+    """Return whether this is a command for the device that has the identifier now."""
+    return Command.objects.filter(pk=command_pk, device__unique_id=unique_id).exists()
+
+
 def chain_of(device: Device) -> list[str]:
     """Return the chain of a device as commands are tried: its own, else all ways that it has."""
     own = access_of(device).ways

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import AuditEntry, Command, CommandAttempt, CommandState, DeviceAccess, Event
+from tasks_app.models import AuditEntry, Command, CommandAttempt, CommandState, Device, DeviceAccess, Event
 from tasks_app.queries.trackers import raw_frames, session_of
 from tasks_app.services.commands import request_command
 from tasks_app.services.trackers import hand_command
@@ -126,6 +126,21 @@ def test_a_command_is_written_to_exactly_the_session_it_was_handed_to(gateway, d
     wait_until(lambda: session_of(device.unique_id) is None, what="the session to end")
     assert not hand_command(former, command.pk)
     assert command.attempts.count() == 1
+
+
+def test_nothing_is_written_to_a_tracker_that_was_given_to_another_vehicle(
+    gateway, device, make_device, request_position
+):
+    command, identifier = request_position(), device.unique_id
+    with Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {identifier}") == "OK"
+        Device.objects.filter(pk=device.pk).update(unique_id="former")
+        make_device(unique_id=identifier)
+        assert hand_command(session_of(identifier), command.pk)
+        wait_until(lambda: command.attempts.exclude(error="").exists(), what="the attempt to end")
+        assert tracker.ask("BEAT") == "BEAT"
+    assert "another vehicle" in command.attempts.get().error
+    assert state_is(command, CommandState.QUEUED)
 
 
 def test_nothing_is_written_to_a_tracker_that_does_not_read(device, request_position, run_jobs):
