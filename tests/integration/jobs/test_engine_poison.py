@@ -131,10 +131,10 @@ def test_a_row_that_cannot_be_written_becomes_the_failure_of_its_own_job(run_job
     """Refuse rows for a reason that the engine does not know."""
     insert = job_store._insert
 
-    def refuse(jobs):
+    def refuse(jobs, *new):
         if any(job.args == ["2"] for job in jobs):
             raise TypeError("no such row \udce9")
-        insert(jobs)
+        return insert(jobs, *new)
 
     monkeypatch.setattr(job_store, "_insert", refuse)
     job_ids = [probe.probe_note.delay(str(number)) for number in range(6)]
