@@ -294,10 +294,10 @@ def test_a_cleanup_runs_from_the_shell(device):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["positions", "--days", "0"], "days_to_keep"),
+        (["positions", "--days", "0"], "--days: This must be at least 1"),
         (["positions", "--device", "999999"], "no device 999999"),
-        (["sessions", "--days", "5"], "days_to_keep"),
-        (["events", "--max-seconds", "-1"], "max_seconds"),
+        (["sessions", "--days", "5"], "has no --days"),
+        (["events", "--max-seconds", "-1"], "--max-seconds: This must be more than 0"),
     ],
 )
 def test_the_shell_says_what_cannot_be_meant(arguments, message):
