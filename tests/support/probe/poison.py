@@ -228,10 +228,10 @@ def deadly_store() -> None:
 
     word, insert = os.environ["PROBE_DEADLY_ROW"], job_store._insert
 
-    def deadly(jobs: list) -> int:
+    def deadly(jobs: list, *new: Any) -> int:
         if any(job.task == "poison_row" and job.args == [word] for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
-        return insert(jobs)
+        return insert(jobs, *new)
 
     job_store._insert = deadly
 
