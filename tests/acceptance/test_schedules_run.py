@@ -22,7 +22,7 @@ def test_a_cluster_runs_a_schedule_on_its_seconds_and_switches_a_wrong_one_off(t
     Schedule.objects.all().delete()
     wrong, ours = Schedule.objects.bulk_create(
         [
-            Schedule(name="wrong", func="os.getcwd", cron="* * * * *", **common),
+            Schedule(name="wrong", func="cleanup_old_events", kwargs="days_to_keep=0", cron="* * * * *", **common),
             Schedule(name="drain", func="drain_position_inbox", cron="* * * * * */2", **common),
         ]
     )
@@ -38,4 +38,4 @@ def test_a_cluster_runs_a_schedule_on_its_seconds_and_switches_a_wrong_one_off(t
     assert all(job.created_at.timestamp() - first_second >= 2 * step for step, job in enumerate(runs))
     state = ScheduleState.objects.get(schedule=wrong)
     assert (state.is_enabled, state.last_job_id) == (False, None)
-    assert "os.getcwd" in state.last_error
+    assert "days_to_keep" in state.last_error

@@ -56,7 +56,7 @@ def test_a_destination_that_was_switched_off_meanwhile_stays_off(operator):
 
 def test_a_report_schedule_is_switched_with_the_time_that_another_gave_it(world):
     read_before = ReportSchedule.objects.get(pk=world["report_schedule_id"])
-    ReportSchedule.objects.update(local_time="03:07", time_zone="UTC", period="daily")
+    ReportSchedule.objects.update(local_time="03:07", time_zone="UTC", period="daily", is_active=False)
     switch(read_before, on=True, now=timezone.now())
     found = ReportSchedule.objects.get()
     assert found.next_due_at is not None

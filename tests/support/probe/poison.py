@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from typing import Any
 
 import numpy
 from django.contrib.auth.models import Permission
