@@ -66,6 +66,8 @@ def test_a_polygon_is_drawn_by_mouse_around_a_vehicle_and_its_point_moved(desk):
     page = desk.page
     desk.open("pages:geofences")
     page.get_by_role("link", name="New geofence").click()
+    # The list has a field of this name, too.
+    expect(page.locator("#area-map")).to_be_visible()
     page.get_by_label("Name").fill("Depot gate")
     wait_for_vehicles(page)
     page.get_by_role("button", name="Polygon").click()
