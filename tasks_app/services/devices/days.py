@@ -158,11 +158,13 @@ def _compute_days(device: Device, days: list[date], now: datetime) -> list[float
     drive = _read(device, days)
     if len(days) > 1 and _lacks_fixes(device, days, drive):
         return [change for day in days for change in _compute_days(device, [day], now)]
-    before, after = _fix_before(device, drive), _fix_after(device, drive)
+    before, after = _fix_before(device, drive, drive.start), _fix_after(device, drive)
     changes = _write(device, days, drive, (before, after), now)
     for day in _stale_neighbours(device, days, drive, before, after):
         other = _read(device, [day])
-        changes += _write(device, [day], other, (_fix_before(device, other), _fix_after(device, other)), now)
+        changes += _write(
+            device, [day], other, (_fix_before(device, other, other.start), _fix_after(device, other)), now
+        )
     return changes
 
 
@@ -181,10 +183,8 @@ def _end_of_dropped(device: Device, first: date, drive: Drive) -> datetime | Non
     known = earlier.values_list("last_fix_at", flat=True).first()
     if known is None:
         return None
-    before, inside = (
-        _fix_before(device, drive, known),
-        _fixes_of(drive, max(drive.start, known + timedelta(microseconds=1)), drive.end),
-    )
+    begin = max(drive.start, known + timedelta(microseconds=1))
+    before, inside = _fix_before(device, drive, begin), _fixes_of(drive, begin, drive.end)
     if before is None or not len(inside) or inside[0] - before.timestamp() <= MotionRules.max_gap_seconds:
         return None
     return known if known - before > timedelta(seconds=MotionRules.max_gap_seconds) else None
@@ -228,28 +228,26 @@ def _write(
     around: tuple[datetime | None, datetime | None],
     now: datetime,
 ) -> list[float]:
-    """Write the roll-ups of consecutive days; by how many meters the distance of each changed. A roll-up made of more
-    fixes than there are now stays as it is: positions were dropped since, and what they said still holds."""
+    """Write the roll-ups of consecutive days; by how many meters the distance of each changed."""
     zone = device.fleet.zone
     edges = [*(day_start(day, zone) for day in days), drive.end]
     known = rows_around(device, days)
     kept = kept_rows(device, known)
     rows, gone, changes = [], [], []
     for day, (start, end), found in zip(days, pairwise(edges), _figures(drive, edges, kept), strict=True):
-        row, in_same_zone = known.get(day), day in known and known[day].time_zone == device.fleet.time_zone
-        if row is not None and (
-            not found.fix_count if day in kept else in_same_zone and found.fix_count < row.fix_count
-        ):
+        row, is_kept = known.get(day), day in kept
+        in_same_zone = row is not None and row.time_zone == device.fleet.time_zone
+        if row is not None and _stays(row, found, is_kept=is_kept, in_same_zone=in_same_zone):
             changes.append(0.0)
             continue
-        former_meters = 0.0 if row is None or day in kept else row.distance_meters
+        former_meters = 0.0 if row is None or is_kept else row.distance_meters
         changes.append(found.distance_meters * bool(found.fix_count) - former_meters)
         if found.fix_count:
             counted = _events(device, start, end)
             events = most(row.event_counts, counted) if row is not None and in_same_zone else counted
             spans = free_spans(start, end, kept.values())
             made = _row(device, day, drive, _Span(spans[0][0], spans[-1][1], *around), found, events, now)
-            rows.append(add_to_kept(kept[day], made) if day in kept else made)
+            rows.append(add_to_kept(kept[day], made) if is_kept else made)
         elif row is not None:
             gone.append(day)
     DeviceDay.objects.filter(device=device, day__in=gone).delete()
@@ -257,6 +255,14 @@ def _write(
         rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*FIGURE_NAMES, *_OTHERS]
     )
     return changes
+
+
+def _stays(row: DeviceDay, found: Figures, *, is_kept: bool, in_same_zone: bool) -> bool:
+    """Whether a roll-up stays as it is: a kept one to which nothing is added, and one of more fixes than there are now, since
+    positions were dropped, and what they said still holds."""
+    if is_kept:
+        return not found.fix_count
+    return in_same_zone and found.fix_count < row.fix_count
 
 
 def _figures(drive: Drive, edges: Sequence[datetime], kept: Mapping[date, DeviceDay]) -> list[Figures]:
@@ -309,13 +315,12 @@ def _fixes_of(drive: Drive, start: datetime, end: datetime) -> Any:
     return times[np.searchsorted(times, start.timestamp()) : np.searchsorted(times, end.timestamp())]
 
 
-def _fix_before(device: Device, drive: Drive, known: datetime | None = None) -> datetime | None:
-    """The last fix before the drive's days, or until a fix in them that is known."""
+def _fix_before(device: Device, drive: Drive, at: datetime) -> datetime | None:
+    """The last fix before the start of the drive's days, or a time in them."""
     times = drive.fixes.times_seconds
-    start = drive.start if known is None else max(drive.start, known + timedelta(microseconds=1))
-    if place := int(np.searchsorted(times, start.timestamp())):
+    if place := int(np.searchsorted(times, at.timestamp())):
         return datetime_of(times[place - 1])
-    found = Position.objects.filter(device=device, fix_time__lt=start).order_by("-fix_time")
+    found = Position.objects.filter(device=device, fix_time__lt=at).order_by("-fix_time")
     return found.values_list("fix_time", flat=True).first()
 
 
