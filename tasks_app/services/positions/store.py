@@ -117,14 +117,14 @@ def store_jobs(jobs: Sequence[SentJob], *, announce: bool = True) -> list[StoreR
 def _store_in_portions(job: SentJob, announce: bool) -> StoreResult:
     fixes, total = job.fixes, StoreResult()
     copies = job.copies | copied_fixes(job.unlocated.items)
-    *earlier, last = portions(fixes.items)
-    for places in (*earlier, last):
+    found = portions(fixes.items)
+    for places in found:
         some = Sent(
             [fixes.items[place] for place in places],
             [fixes.received_at[place] for place in places],
             fixes.allowed_fleets,
         )
-        portion = SentJob(some, job.unlocated if places is last else NO_ALARMS, copies)
+        portion = SentJob(some, job.unlocated if places is found[-1] else NO_ALARMS, copies)
         total.add(_store_together([portion], announce)[0], places)
     return total
 
