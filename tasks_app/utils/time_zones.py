@@ -16,4 +16,5 @@ def zone_names() -> tuple[str, ...]:
 
 
 def is_zone_name(name: str) -> bool:
+    """Return whether this is one of them."""
     return name in zone_names()

@@ -68,7 +68,7 @@ def has_lasted(event: Event, duration: timedelta) -> bool:
     minutes = [data.get("offline_minutes", 0) for data in back.values_list("data", flat=True)[:1]]
     if minutes:
         return minutes[0] * 60 >= duration.total_seconds()
-    # The silence of a device that was taken out of service meanwhile is no news.
+    # A device that was taken out of service meanwhile is to be silent.
     silent = DeviceState.objects.filter(device=event.device_id, status=DeviceStatus.OFFLINE, device__is_active=True)
     return silent.exists()
 
