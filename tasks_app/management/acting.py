@@ -1,14 +1,17 @@
-"""The person a command acts as: the operator of the machine, who may everything, or an account with its own rights."""
+"""The person a command acts as: the operator of the machine, who may everything, or an account with its own rights; and why."""
 
 from __future__ import annotations
 
+import getpass
+import os
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from tasks_app.management.output import short_text
+from tasks_app.engine.storable import storable_text
+from tasks_app.management.arguments import short_text
 from tasks_app.queries.access import SHELL, Right, has_everywhere
 
 
@@ -31,3 +34,15 @@ def acting_user(options: dict[str, Any], right: Right | None = None) -> Any:
         asked = {"name": name, "permission": right.permission}
         raise CommandError(_("%(name)s may not do this: it needs the permission %(permission)s.") % asked)
     return user
+
+
+def operator_reason(reason: str = "") -> str:
+    """Reason kept for an action from the shell: the machine's user and the given reason.
+
+    Arguments of a shell that are no UTF-8 come as lone surrogates, which are kept as escapes.
+    """
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name
+        name = str(os.getuid())
+    return storable_text(f"shell: {name}: {reason}" if reason else f"shell: {name}")

@@ -21,8 +21,8 @@ from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
 from tasks_app.geo.days import a_day_later, day_range
+from tasks_app.management.arguments import short_text
 from tasks_app.management.audited import AuditedCommand
-from tasks_app.management.output import short_text
 from tasks_app.models import Device, Fleet
 
 

@@ -10,9 +10,8 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from tasks_app.management.arguments import whole_number
+from tasks_app.management.arguments import short_text, whole_number
 from tasks_app.management.base import ShellCommand
-from tasks_app.management.output import short_text
 from tasks_app.models import Scope
 from tasks_app.services.accounts import TooManyTokens, issue_token
 

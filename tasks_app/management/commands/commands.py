@@ -12,11 +12,11 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine.storable import storable_text
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
-from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.acting import acting_user, add_user_option, operator_reason
 from tasks_app.management.arguments import whole_number
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.command_tables import command_line, command_row, command_table
-from tasks_app.management.output import console_of, operator_reason, print_json
+from tasks_app.management.output import console_of, print_json
 from tasks_app.models import Command as DeviceCommand
 from tasks_app.models import CommandState, CommandWay, Device
 from tasks_app.queries.access import VIEW_DEVICES, visible_commands, visible_devices, visible_fleets

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.management.arguments import short_text
 from tasks_app.management.base import ShellCommand
-from tasks_app.management.output import short_text
 from tasks_app.queries.senders import device_named
 from tasks_app.services.devices import KeyExists, issue_key
 

@@ -17,8 +17,8 @@ from rich.table import Table
 
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.registry import FILE_FORMATS
+from tasks_app.management.arguments import short_text
 from tasks_app.management.audited import AuditedCommand
-from tasks_app.management.output import short_text
 from tasks_app.models import Fleet
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.services.intake import ImportSummary, estimate_fixes, import_file

@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from tasks_app.engine import EngineError, QueueUnavailable, parse_state
 from tasks_app.engine.config import engine_config
 from tasks_app.exceptions import JobError
-from tasks_app.management.acting import acting_user, add_user_option
-from tasks_app.management.arguments import whole_number
+from tasks_app.management.acting import acting_user, add_user_option, operator_reason
+from tasks_app.management.arguments import short_text, whole_number
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.job_tables import job_details, job_table
-from tasks_app.management.output import console_of, operator_reason, print_json, short_text
+from tasks_app.management.output import console_of, print_json
 from tasks_app.models.jobs import PRIORITY_CHOICES
 from tasks_app.queries.access import Right
 from tasks_app.queries.bulk_counts import StateCount, count_matching

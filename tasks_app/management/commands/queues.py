@@ -10,10 +10,10 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import registered_tasks
 from tasks_app.exceptions import QueueNotFound
-from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.acting import acting_user, add_user_option, operator_reason
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import queue_table
-from tasks_app.management.output import console_of, operator_reason, print_json
+from tasks_app.management.output import console_of, print_json
 from tasks_app.queries.job_rights import PAUSE_QUEUES, PURGE_QUEUES
 from tasks_app.queries.jobs import queue_stats
 from tasks_app.services.jobs import pause_queue, pause_task, purge_queue, resume_queue, resume_task

@@ -8,8 +8,8 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
+from tasks_app.management.arguments import short_text
 from tasks_app.management.base import ShellCommand
-from tasks_app.management.output import short_text
 from tasks_app.services.accounts import log_out_everywhere, remove_second_factor
 
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from tasks_app.exceptions import JobError
-from tasks_app.management.acting import acting_user, add_user_option
+from tasks_app.management.acting import acting_user, add_user_option, operator_reason
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import worker_table
-from tasks_app.management.output import console_of, operator_reason, print_json
+from tasks_app.management.output import console_of, print_json
 from tasks_app.queries.job_rights import CONTROL_WORKERS
 from tasks_app.queries.jobs import list_workers
 from tasks_app.services.jobs import grow_cluster, quiet_worker, shrink_cluster, stop_worker, wake_worker
