@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from benchmarks.figures import Figure
@@ -16,6 +16,7 @@ OURS = "tracker-positions"
 # Through the queue.
 QUEUED_FIXES = 100_000
 WARM_UP_FIXES = 20_000
+FEW_LANES = 4
 # One uvicorn worker that takes in fixes of phones.
 WANTED_RATE = 2_000
 SINGLE_FIX_LIMIT_MS = 1_500.0
@@ -34,6 +35,8 @@ class QueuedLoad:
     redis_database: int = 0
     workers: int = 1
     fixes_per_job: int = 1_000
+    # None for the default.
+    lanes: int | None = None
 
 
 def run(setting: Setting) -> Iterator[Figure]:
@@ -65,9 +68,11 @@ def queued_figures(setting: Setting) -> Iterator[Figure]:
 
 
 def batch_size_figures(setting: Setting) -> Iterator[Figure]:
-    """Ours through the queue in small jobs; "theirs" is ours with the same fixes in large ones."""
-    small, large = by_turns(setting, QueuedLoad(OURS, fixes_per_job=50), QueuedLoad(OURS, fixes_per_job=5_000))
+    """Ours through the queue in small jobs; "theirs" is ours with the same fixes in large ones, or with the default lanes."""
+    loads = (QueuedLoad(OURS, fixes_per_job=50), QueuedLoad(OURS, fixes_per_job=5_000))
+    small, large, in_few_lanes = by_turns(setting, *loads, replace(loads[0], lanes=FEW_LANES))
     yield Figure("ingest", "batches_of_50", small, "batches_of_5000", large, "rows/s")
+    yield Figure("ingest", f"batches_of_50_{FEW_LANES}_lanes", in_few_lanes, "batches_of_50", small, "rows/s")
 
 
 def worker_figures(setting: Setting) -> Iterator[Figure]:
@@ -85,14 +90,18 @@ def by_turns(setting: Setting, *loads: QueuedLoad) -> list[float]:
 def queued_rate(setting: Setting, load: QueuedLoad) -> float:
     """Rows per second that the workers take from the queue and store."""
     fixes = max(setting.scaled(QUEUED_FIXES), 5 * load.fixes_per_job)
+    environment = {"BENCH_FIXES_PER_JOB": str(load.fixes_per_job)}
+    if load.lanes:
+        environment["POSITIONS_LANES"] = str(load.lanes)
     answer = setting.measure(
         *("benchmarks.peers", load.peer, "throughput", "--workers", load.workers),
         *("--jobs", fixes // load.fixes_per_job, "--warm-up", max(1, WARM_UP_FIXES // load.fixes_per_job)),
         redis_database=load.redis_database,
-        environment={"BENCH_FIXES_PER_JOB": str(load.fixes_per_job)},
+        environment=environment,
     )
     rate = answer["jobs_per_second"] * load.fixes_per_job
-    what = f"{load.peer}, {load.workers} of {load.fixes_per_job:,}"
+    lanes = f" in {load.lanes} lanes" if load.lanes else ""
+    what = f"{load.peer}, {load.workers} of {load.fixes_per_job:,}{lanes}"
     setting.console.print(f"{what}: {rate:,.0f} rows/s")
     return rate
 
