@@ -10,19 +10,16 @@ from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
-from tasks_app.gateway.link import Link
+from tasks_app.gateway.sessions import Connection
+from tasks_app.gateway.shared import Shared
 from tasks_app.gateway.threads import Pool, in_database, report
 from tasks_app.ingest.trackers.base import EncodedCommand, OutgoingCommand
 from tasks_app.queries.commands import access_by_identifier, is_command_of
 from tasks_app.services.commands import NothingWritten, as_set_up, send_attempt
 from tasks_app.services.trackers import NodeNote, read_notes
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +33,8 @@ WRITE_SECONDS = 5.0
 class CommandDesk:
     """Reads notes for this node in a thread of its own, and hands commands to `send_attempt` in others."""
 
-    def __init__(self, gateway: Gateway, loop: asyncio.AbstractEventLoop) -> None:
-        self._gateway = gateway
+    def __init__(self, shared: Shared, loop: asyncio.AbstractEventLoop) -> None:
+        self._shared = shared
         self._loop = loop
         self._pool = Pool("commands", THREADS)
         self._is_stopping = threading.Event()
@@ -65,7 +62,7 @@ class CommandDesk:
         is_away = False
         while not self._is_stopping.is_set():
             try:
-                notes = read_notes(self._gateway.node, seconds=WAIT_SECONDS)
+                notes = read_notes(self._shared.node, seconds=WAIT_SECONDS)
                 is_away = False
             except Exception as error:  # noqa: BLE001 - the thread outlives whatever it is, and reports it
                 if not is_away:
@@ -79,14 +76,14 @@ class CommandDesk:
     def _take(self, notes: list[NodeNote]) -> None:
         for note in notes:
             if note.kind == "superseded":
-                self._gateway.superseded(note.unique_id, note.fence)
+                self._shared.sessions.superseded(note.unique_id, note.fence)
             else:
                 task = asyncio.create_task(self._send(note))
                 self._running.add(task)
                 task.add_done_callback(self._running.discard)
 
     async def _send(self, note: NodeNote) -> None:
-        link = self._gateway.session(note.unique_id, note.fence)
+        link = self._shared.sessions.find(note.unique_id, note.fence)
         if link is None:
             # It stays queued: the next connection of the device has it sent.
             logger.info("Command %s finds no session of %s.", note.command_pk, note.unique_id)
@@ -96,7 +93,7 @@ class CommandDesk:
         except Exception as error:  # noqa: BLE001 - the gateway outlives whatever it is, and reports it
             report(f"Command {note.command_pk} of {note.unique_id}", error)
 
-    def _attempt(self, note: NodeNote, link: Link) -> None:
+    def _attempt(self, note: NodeNote, link: Connection) -> None:
         # A copy: the event loop goes on decoding with the session itself.
         session = replace(link.session, memory=dict(link.session.memory))
 
@@ -113,7 +110,7 @@ class CommandDesk:
             write=lambda encoded, expires_at: self._write(note, link, encoded, expires_at),
         )
 
-    def _write(self, note: NodeNote, link: Link, encoded: EncodedCommand, expires_at: datetime) -> None:
+    def _write(self, note: NodeNote, link: Connection, encoded: EncodedCommand, expires_at: datetime) -> None:
         """Write to exactly this session. Raises NothingWritten, or TimeoutError where nobody knows."""
         if not is_command_of(note.command_pk, note.unique_id):
             raise NothingWritten("The tracker was given to another vehicle.")
@@ -129,11 +126,11 @@ class CommandDesk:
             raise NothingWritten("The gateway stops.") from None
 
     def _write_in_loop(
-        self, done: Future[None], note: NodeNote, link: Link, encoded: EncodedCommand, expires_at: datetime
+        self, done: Future[None], note: NodeNote, link: Connection, encoded: EncodedCommand, expires_at: datetime
     ) -> None:
         if not done.set_running_or_notify_cancel():
             return
-        if self._gateway.session(note.unique_id, note.fence) is not link:
+        if self._shared.sessions.find(note.unique_id, note.fence) is not link:
             done.set_exception(NothingWritten("The connection has ended."))
         elif link.has_unsent():
             done.set_exception(NothingWritten("The tracker does not read."))
@@ -141,6 +138,6 @@ class CommandDesk:
             done.set_exception(NothingWritten("It expired meanwhile."))
         else:
             link.send(encoded.data)
-            link.commanded_at = self._gateway.clock()
-            self._gateway.notes.frame(note.unique_id, "out", encoded.kept_data, "command")
+            link.commanded_at = self._shared.clock()
+            self._shared.notes.frame(note.unique_id, "out", encoded.kept_data, "command")
             done.set_result(None)

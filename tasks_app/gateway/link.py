@@ -10,19 +10,16 @@ import logging
 import random
 from collections import deque
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.utils import timezone
 
 from tasks_app.gateway.intake import Parcel
-from tasks_app.gateway.registration import described
+from tasks_app.gateway.sessions import described
+from tasks_app.gateway.shared import Shared
 from tasks_app.ingest.trackers.base import BadFrame, Decoded, FrameTooLong, TrackerProtocol, TrackerSession
 from tasks_app.queries.tracker_devices import TrackerDevice
 from tasks_app.services.intake import TrackerMessages
 from tasks_app.services.trackers import SessionOpening
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +41,12 @@ class Link:
     # One for each of many thousands: no dictionary.
     __slots__ = (
         "_ahead", "_buffer", "_failures", "_frames", "_paced_at", "address", "bad_frames", "bytes_received",
-        "bytes_sent", "commanded_at", "device", "fence", "frame_count", "gateway", "heard_at", "is_closed",
-        "is_retired", "is_waiting", "opened_at", "protocol", "session", "since",
+        "bytes_sent", "commanded_at", "device", "fence", "frame_count", "heard_at", "is_closed",
+        "is_retired", "is_waiting", "opened_at", "protocol", "session", "shared", "since",
     )  # fmt: skip
 
-    def __init__(self, gateway: Gateway, protocol: TrackerProtocol, session: TrackerSession, address: str) -> None:
-        self.gateway = gateway
+    def __init__(self, shared: Shared, protocol: TrackerProtocol, session: TrackerSession, address: str) -> None:
+        self.shared = shared
         self.protocol = protocol
         self.session = session
         self.address = address
@@ -59,7 +56,7 @@ class Link:
         self.is_waiting = False
         # A newer connection of its device has the session.
         self.is_retired = False
-        self.opened_at = self.heard_at = gateway.clock()
+        self.opened_at = self.heard_at = shared.clock()
         self.commanded_at = float("-inf")
         self.since: datetime = timezone.now()
         self.bytes_received = self.bytes_sent = self.frame_count = self.bad_frames = 0
@@ -95,8 +92,8 @@ class Link:
     def receive(self, data: bytes) -> None:
         """Take bytes of the tracker, in any pieces."""
         self.bytes_received += len(data)
-        self.heard_at = self.gateway.clock()
-        self.gateway.tally.bytes[self.protocol.name, "in"] += len(data)
+        self.heard_at = self.shared.clock()
+        self.shared.tally.bytes[self.protocol.name, "in"] += len(data)
         self._buffer = self._buffer + data if self._buffer else data
         if not self.is_waiting:
             self.work()
@@ -106,25 +103,23 @@ class Link:
     def work(self) -> None:
         """Serve what has arrived, until something has to be waited for."""
         self.is_waiting = False
-        if not (self.is_closed or self.gateway.is_draining or self._wait_for_pace()) and (
-            ready := self._ready_frames()
-        ):
+        if not (self.is_closed or self.shared.is_draining or self._wait_for_pace()) and (ready := self._ready_frames()):
             self._serve(ready)
             if not (self.is_waiting or self.is_closed) and (self._frames or self._buffer):
                 # The others first: one that sends without a pause must not hold them up.
                 self.is_waiting = True
-                self.gateway.call_later(0, self.retry)
-        if not (self.is_closed or self.is_waiting or self.gateway.is_draining):
+                self.shared.call_later(0, self.retry)
+        if not (self.is_closed or self.is_waiting or self.shared.is_draining):
             self.resume()
 
     def _wait_for_pace(self) -> bool:
         """Return whether the link waits, since its tracker sends more than it may."""
-        ahead_seconds = self._paced_at - self.gateway.clock()
+        ahead_seconds = self._paced_at - self.shared.clock()
         if ahead_seconds <= 0:
             return False
         self.is_waiting = True
         self.pause()
-        self.gateway.call_later(ahead_seconds, self.retry)
+        self.shared.call_later(ahead_seconds, self.retry)
         return True
 
     def _ready_frames(self) -> list[_Frame]:
@@ -179,7 +174,7 @@ class Link:
             self.close("fault")
             return False
         self._buffer = self._buffer[cut.used :]
-        most = self.gateway.config.max_frame_bytes
+        most = self.shared.config.max_frame_bytes
         if len(self._buffer) > most or any(len(one) > most for one in cut.frames):
             self.close("frame_too_long")
             return False
@@ -210,27 +205,27 @@ class Link:
     def _bad_frame(self, raw: bytes, code: str) -> None:
         """Count a frame that cannot be right; it is not acknowledged, and too many in a row close the connection."""
         self._count(code)
-        self.gateway.tally.unacknowledged[self.protocol.name, code] += 1
+        self.shared.tally.unacknowledged[self.protocol.name, code] += 1
         if self.device is not None:
-            self.gateway.notes.frame(self.device.unique_id, "in", raw, code)
+            self.shared.notes.frame(self.device.unique_id, "in", raw, code)
         self.bad_frames += 1
-        if self.bad_frames >= self.gateway.config.max_bad_frames:
+        if self.bad_frames >= self.shared.config.max_bad_frames:
             self._note_refusal()
             self.close("bad_frames")
 
     def _count(self, outcome: str) -> None:
         self.frame_count += 1
-        self.gateway.tally.frames[self.protocol.name, outcome] += 1
+        self.shared.tally.frames[self.protocol.name, outcome] += 1
 
     # --- Who it is ----------------------------------------------------------------------------------------------------
 
     def _identify(self, name: str) -> bool:
         """Find the device of this identifier; return False where the link waits for it, or is refused."""
-        identities = self.gateway.identities
+        identities = self.shared.identities
         identity = identities.get(name)
         if identity is None:
-            throttle = self.gateway.throttles[self.session.transport]
-            if throttle.is_over(self.address, self.gateway.clock()) and not identities.was_known(name):
+            throttle = self.shared.throttles[self.session.transport]
+            if throttle.is_over(self.address, self.shared.clock()) and not identities.was_known(name):
                 self._refuse(name, "throttled")
             elif identities.ask(name, self._identified):
                 self.is_waiting = True
@@ -241,11 +236,11 @@ class Link:
         if reason:
             self._refuse(name, reason)
             return False
-        self.gateway.leave_session(self)
+        self.shared.sessions.leave(self)
         self.device = identity.device
         # Frames without an identifier, and commands, are of this device from now on.
         self.session.belong_to(name)
-        self.gateway.named(self)
+        self.shared.sessions.named(self)
         return True
 
     def _identified(self, is_answered: bool) -> None:
@@ -258,17 +253,17 @@ class Link:
             self.retry_later()
 
     def _refuse(self, name: str, reason: str) -> None:
-        gateway = self.gateway
-        gateway.tally.refused[self.protocol.name, reason] += 1
+        shared = self.shared
+        shared.tally.refused[self.protocol.name, reason] += 1
         self._note_refusal()
         if reason == "unknown":
-            gateway.notes.unknown(name, self.protocol.name, self.address)
+            shared.notes.unknown(name, self.protocol.name, self.address)
         refusal = self._ahead[1].refusal if self._ahead else b""
         self._ahead = None
         self.refused(refusal)
 
     def _note_refusal(self) -> None:
-        self.gateway.throttles[self.session.transport].note(self.address, self.gateway.clock())
+        self.shared.throttles[self.session.transport].note(self.address, self.shared.clock())
 
     def refused(self, refusal: bytes) -> None:
         """Send a refusal and close."""
@@ -282,17 +277,22 @@ class Link:
         device = self.device
         assert device is not None
         opening = None
-        self.is_retired = self.gateway.has_newer(self)
+        self.is_retired = self.shared.sessions.has_newer(self)
         if not self.fence and not self.is_retired and self.wants_session():
-            opening = SessionOpening(device.unique_id, described(self), yields=self.session.transport == "udp")
-        answers = [one.answer for _, one in ready if one.answer is not None and self.gateway.may_answer(self)]
+            opening = SessionOpening(
+                device.unique_id, described(self, self.shared.clock()), yields=self.session.transport == "udp"
+            )
+        name = self.protocol.name
+        answers = [
+            one.answer for _, one in ready if one.answer is not None and self.shared.may_answer(name, device.unique_id)
+        ]
         if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
             self._acknowledge(ready)
             return
         frames = [TrackerMessages(device.pk, device.unique_id, one.messages, raw) for raw, one in ready]
-        times = self.gateway.clock(), self.commanded_at
-        parcel = Parcel(self, self.protocol.name, device.unique_id, frames, ready, answers, opening, *times)
-        if self.gateway.intake.offer(parcel):
+        times = self.shared.clock(), self.commanded_at
+        parcel = Parcel(self, name, device.unique_id, frames, ready, answers, opening, *times)
+        if self.shared.intake.offer(parcel):
             self.is_waiting = True
         else:
             self._try_again(parcel)
@@ -300,7 +300,7 @@ class Link:
     def outcome(self, parcel: Parcel) -> None:
         """Acknowledge a parcel that was taken in; else keep its frames and try again."""
         if parcel.fence:
-            self.gateway.opened(self, parcel)
+            self.shared.sessions.opened(self, parcel)
         if self.is_closed:
             return
         if parcel.is_broken:
@@ -309,9 +309,9 @@ class Link:
             self._try_again(parcel)
         else:
             self._failures = 0
-            self.gateway.answered(device_id=parcel.unique_id, count=len(parcel.answers))
-            seconds = self.gateway.clock() - parcel.received_at
-            self.gateway.tally.seconds[self.protocol.name].append(seconds)
+            self.shared.answered(device_id=parcel.unique_id, count=len(parcel.answers))
+            seconds = self.shared.clock() - parcel.received_at
+            self.shared.tally.seconds[self.protocol.name].append(seconds)
             self._acknowledge(parcel.decoded)
             self.work()
 
@@ -319,7 +319,7 @@ class Link:
         """Put the frames of a parcel back."""
         self._put_ahead_back()
         self._frames = deque([*(frame.frame for frame in parcel.frames), *(self._frames or ())])
-        self.gateway.tally.unacknowledged[self.protocol.name, "not_taken_in"] += len(parcel.frames)
+        self.shared.tally.unacknowledged[self.protocol.name, "not_taken_in"] += len(parcel.frames)
         if parcel.opening is not None:
             self.session_not_opened()
         self.retry_later()
@@ -331,7 +331,7 @@ class Link:
         self.pause()
         longest = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(self._failures, 10))
         self._failures += 1
-        self.gateway.call_later(random.uniform(longest / 2, longest), self.retry)  # noqa: S311 - jitter, not a secret
+        self.shared.call_later(random.uniform(longest / 2, longest), self.retry)  # noqa: S311 - jitter, not a secret
 
     def _put_ahead_back(self) -> None:
         """Keep a frame as it came: nothing decoded is kept while a server is away, it would fill the memory."""
@@ -347,15 +347,15 @@ class Link:
     def _acknowledge(self, ready: list[_Frame]) -> None:
         device = self.device
         assert device is not None
-        earliest = self.gateway.clock() - BURST_SECONDS
-        self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.gateway.config.frames_per_minute
-        notes, name = self.gateway.notes, self.protocol.name
+        earliest = self.shared.clock() - BURST_SECONDS
+        self._paced_at = max(self._paced_at, earliest) + len(ready) * 60 / self.shared.config.frames_per_minute
+        notes, name = self.shared.notes, self.protocol.name
         for raw, decoded in ready:
             self._count(decoded.kind)
             notes.frame(device.unique_id, "in", raw, decoded.kind)
         if not any(message.content is not None for _, decoded in ready for message in decoded.messages):
             notes.heard(device.pk)
-        self.gateway.tally.acknowledged[name] += len(ready)
+        self.shared.tally.acknowledged[name] += len(ready)
         if replies := b"".join(decoded.reply for _, decoded in ready):
             notes.frame(device.unique_id, "out", replies, "")
             self.reply([decoded.reply for _, decoded in ready if decoded.reply])
@@ -369,7 +369,7 @@ class Link:
         if not self.is_closed:
             self.transmit(data)
             self.bytes_sent += len(data)
-            self.gateway.tally.bytes[self.protocol.name, "out"] += len(data)
+            self.shared.tally.bytes[self.protocol.name, "out"] += len(data)
 
     # --- The session --------------------------------------------------------------------------------------------------
 
@@ -393,6 +393,6 @@ class Link:
             self.is_closed = True
             self._frames = self._ahead = None
             self._buffer = b""
-            self.gateway.tally.closed[self.protocol.name, reason] += 1
-            self.gateway.left(self)
+            self.shared.tally.closed[self.protocol.name, reason] += 1
+            self.shared.sessions.leave(self)
             self.end()

@@ -8,16 +8,14 @@ import socket
 import ssl
 from collections.abc import Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tasks_app.gateway.proxy_protocol import PREFIX_BYTES, InvalidHeader, rest_bytes, source_address
+from tasks_app.gateway.shared import Shared
 from tasks_app.gateway.tcp import TrackerConnection
 from tasks_app.ingest.trackers.base import TrackerProtocol
 from tasks_app.utils.client_addresses import parse_address
 from tasks_app.utils.networks import lies_within
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -55,9 +53,9 @@ class TcpListener:
     """The TCP port of a protocol. Accepts by itself, so that a connection over a limit costs no more than the accepting."""
 
     def __init__(
-        self, gateway: Gateway, protocol: TrackerProtocol, listening: socket.socket, tls: ssl.SSLContext | None
+        self, shared: Shared, protocol: TrackerProtocol, listening: socket.socket, tls: ssl.SSLContext | None
     ) -> None:
-        self._gateway = gateway
+        self._shared = shared
         self._protocol = protocol
         self._socket = listening
         self._tls = tls
@@ -89,13 +87,13 @@ class TcpListener:
                 await asyncio.sleep(WAIT_FOR_FILES_SECONDS)
                 continue
             address = str(parse_address(peer[0]) or peer[0])
-            if self._gateway.config.proxy_protocol and self._is_proxy(address):
+            if self._shared.config.proxy_protocol and self._is_proxy(address):
                 self._begin(self._behind_proxy(found, address))
             else:
                 self._begin_within_limits(found, address)
 
     def _is_proxy(self, address: str) -> bool:
-        networks = self._gateway.config.trusted_proxies
+        networks = self._shared.config.trusted_proxies
         return bool(networks) and lies_within(address, networks)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -104,9 +102,9 @@ class TcpListener:
         task.add_done_callback(self._beginning.discard)
 
     def _begin_within_limits(self, found: socket.socket, address: str) -> None:
-        reason = self._gateway.limits.enter(address)
+        reason = self._shared.limits.enter(address)
         if reason:
-            self._gateway.tally.refused[self._protocol.name, reason] += 1
+            self._shared.tally.refused[self._protocol.name, reason] += 1
             found.close()
             return
         self._begin(self._connect(found, address))
@@ -121,7 +119,7 @@ class TcpListener:
             address = source_address(prefix, rest) or proxy
         except (InvalidHeader, OSError, TimeoutError) as error:
             logger.info("%s: no header of the PROXY protocol from %s: %s", self._protocol.name, proxy, error)
-            self._gateway.tally.refused[self._protocol.name, "no_proxy_header"] += 1
+            self._shared.tally.refused[self._protocol.name, "no_proxy_header"] += 1
             found.close()
         except BaseException:  # cancelled, for one
             found.close()
@@ -131,28 +129,26 @@ class TcpListener:
 
     async def _connect(self, found: socket.socket, address: str) -> None:
         """Make the connection; with TLS, after its handshake."""
-        gateway = self._gateway
+        shared = self._shared
         found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        options = {"ssl_handshake_timeout": gateway.config.login_seconds} if self._tls else {}
+        options = {"ssl_handshake_timeout": shared.config.login_seconds} if self._tls else {}
         made: list[TrackerConnection] = []
-        factory = partial(_make, gateway, self._protocol, address, made)
+        factory = partial(_make, shared, self._protocol, address, made)
         try:
             loop = asyncio.get_running_loop()
             await loop.connect_accepted_socket(factory, found, ssl=self._tls, **options)
         except (OSError, TimeoutError) as error:
             logger.debug("%s: %s did not begin: %s", self._protocol.name, address, error)
-            gateway.tally.refused[self._protocol.name, "no_handshake"] += 1
+            shared.tally.refused[self._protocol.name, "no_handshake"] += 1
         finally:
             # `lost` takes back what `joined` was called for.
             if not made or not made[0].has_begun:
                 found.close()
-                gateway.limits.leave(address)
+                shared.limits.leave(address)
 
 
-def _make(
-    gateway: Gateway, protocol: TrackerProtocol, address: str, made: list[TrackerConnection]
-) -> TrackerConnection:
-    made.append(TrackerConnection(gateway, protocol, address))
+def _make(shared: Shared, protocol: TrackerProtocol, address: str, made: list[TrackerConnection]) -> TrackerConnection:
+    made.append(TrackerConnection(shared, protocol, address))
     return made[0]
 
 

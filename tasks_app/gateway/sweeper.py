@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
-from tasks_app.gateway.link import Link
+from tasks_app.gateway.sessions import Connection
+from tasks_app.gateway.shared import Shared
 from tasks_app.gateway.tally import show_connections
 from tasks_app.gateway.tcp import TrackerConnection
 from tasks_app.gateway.udp import UNKNOWN_SECONDS
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +28,10 @@ RETIRED_SECONDS = 5.0
 class Sweeper:
     """Closes connections that are silent, unnamed, unread or not allowed any more, and hands counts over."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
-        self._checked_at = gateway.clock()
+    def __init__(self, shared: Shared, protocols: Collection[str]) -> None:
+        self._shared = shared
+        self._protocols = protocols
+        self._checked_at = shared.clock()
 
     async def run(self) -> None:
         """Look over all connections, until cancelled."""
@@ -44,18 +43,18 @@ class Sweeper:
                 logger.exception("Connections cannot be looked over")
 
     async def _look_over(self) -> None:
-        gateway = self._gateway
-        now = gateway.clock()
-        for link in list(gateway.links):
+        shared = self._shared
+        now = shared.clock()
+        for link in list(shared.sessions.links):
             self._look_at(link, now)
-        gateway.tally.hand_over()
-        show_connections(gateway.protocols, gateway.counts())
+        shared.tally.hand_over()
+        show_connections(self._protocols, shared.sessions.counts())
         if now - self._checked_at >= CHECK_EVERY_SECONDS:
             self._checked_at = now
             await self._check_devices()
 
-    def _look_at(self, link: Link, now: float) -> None:
-        config = self._gateway.config
+    def _look_at(self, link: Connection, now: float) -> None:
+        config = self._shared.config
         silent_seconds = now - link.heard_at
         if link.is_closed:
             if isinstance(link, TrackerConnection) and silent_seconds >= CLOSING_SECONDS:
@@ -74,35 +73,34 @@ class Sweeper:
             elif link.is_ended and silent_seconds >= config.unread_seconds:
                 link.close("closed_by_tracker")
 
-    def _login_seconds(self, link: Link) -> float:
-        return UNKNOWN_SECONDS if link.session.transport == "udp" else self._gateway.config.login_seconds
+    def _login_seconds(self, link: Connection) -> float:
+        return UNKNOWN_SECONDS if link.session.transport == "udp" else self._shared.config.login_seconds
 
     async def _check_devices(self) -> None:
         """Look connected devices up again, and close those that may not be connected any more."""
-        gateway = self._gateway
-        links = [link for link in gateway.links if link.device is not None and not link.is_closed]
+        links = [link for link in self._shared.sessions.links if link.device is not None and not link.is_closed]
         for start in range(0, len(links), MAX_TOGETHER):
             some = links[start : start + MAX_TOGETHER]
             names = {link.device.unique_id for link in some if link.device is not None}
-            if await gateway.identities.refresh(names):
+            if await self._shared.identities.refresh(names):
                 for link in some:
                     self._check(link)
             await asyncio.sleep(0)
 
-    def _check(self, link: Link) -> None:
+    def _check(self, link: Connection) -> None:
         if link.is_closed or link.device is None:
             return
-        identity = self._gateway.identities.get(link.device.unique_id)
+        identity = self._shared.identities.get(link.device.unique_id)
         if identity is None:
             return
         device = identity.device
         reason = device.why_refused(link.address) if device else "unknown"
         if device is None or reason:
-            self._gateway.tally.refused[link.protocol.name, reason] += 1
+            self._shared.tally.refused[link.protocol.name, reason] += 1
             link.close("refused")
         else:
             if link.fence and device.pk != link.device.pk:
                 # Its tracker was given to another vehicle, which is reached by this connection from now on.
-                self._gateway.notes.connected(device.pk, link.protocol.name)
+                self._shared.notes.connected(device.pk, link.protocol.name)
             link.device = device
             link.session.set_up(zone_minutes=device.zone_minutes, relay_variant=device.relay_variant)

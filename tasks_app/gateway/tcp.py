@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from asyncio import sslproto
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from tasks_app.gateway.link import Link
+from tasks_app.gateway.shared import Shared
 from tasks_app.ingest.trackers.base import TrackerProtocol, TrackerSession
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 # Read at once from any connection, into memory that all of them share.
 READ_BYTES = 16 * 1024
@@ -26,8 +24,8 @@ class TrackerConnection(Link, asyncio.BufferedProtocol):
 
     __slots__ = ("_is_paused", "_transport", "_unread_since", "has_begun", "is_ended")
 
-    def __init__(self, gateway: Gateway, protocol: TrackerProtocol, address: str) -> None:
-        super().__init__(gateway, protocol, TrackerSession("tcp"), address)
+    def __init__(self, shared: Shared, protocol: TrackerProtocol, address: str) -> None:
+        super().__init__(shared, protocol, TrackerSession("tcp"), address)
         self._transport: asyncio.Transport | None = None
         self._is_paused = False
         self._unread_since = 0.0
@@ -42,7 +40,7 @@ class TrackerConnection(Link, asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=UNREAD_BYTES)
         self.has_begun = True
-        self.gateway.joined(self)
+        self.shared.sessions.joined(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Return the memory to read into: what is in it is taken before any other connection reads."""
@@ -65,12 +63,12 @@ class TrackerConnection(Link, asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         """End."""
         self.close("closed_by_tracker" if error is None else "connection_lost")
-        self.gateway.lost(self)
+        self.shared.sessions.lost(self)
         self._transport = None
 
     def pause_writing(self) -> None:
         """Stop reading from a tracker that does not read."""
-        self._unread_since = self.gateway.clock()
+        self._unread_since = self.shared.clock()
         self.pause()
 
     def resume_writing(self) -> None:

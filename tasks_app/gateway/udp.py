@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from tasks_app.gateway.link import Link
+from tasks_app.gateway.shared import Shared
 from tasks_app.ingest.trackers.base import TrackerProtocol, TrackerSession
 from tasks_app.utils.client_addresses import parse_address
-
-if TYPE_CHECKING:
-    from tasks_app.gateway.server import Gateway
 
 # Datagrams of one sender that wait while others of it are taken in; further ones are lost, and sent again by the tracker.
 MAX_WAITING = 8
@@ -33,7 +31,7 @@ class UdpSender(Link):
     __slots__ = ("_asked_at", "_key", "_listener", "_waiting")
 
     def __init__(self, listener: UdpListener, key: Address, address: str) -> None:
-        super().__init__(listener.gateway, listener.protocol, TrackerSession("udp"), address)
+        super().__init__(listener.shared, listener.protocol, TrackerSession("udp"), address)
         self._listener = listener
         self._key = key
         self._waiting: list[bytes] = []
@@ -45,7 +43,7 @@ class UdpSender(Link):
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(data)
             else:
-                self.gateway.tally.refused[self.protocol.name, "too_many_datagrams"] += 1
+                self.shared.tally.refused[self.protocol.name, "too_many_datagrams"] += 1
             return
         self._buffer = b""
         self.receive(data)
@@ -56,7 +54,7 @@ class UdpSender(Link):
             self._buffer = b""
             self._bad_frame(b"", "incomplete")
         if self._waiting and not self.is_closed:
-            self.gateway.call_later(0, self._next)
+            self.shared.call_later(0, self._next)
 
     def _next(self) -> None:
         if self._waiting and not self.is_waiting and not self.is_closed:
@@ -73,7 +71,7 @@ class UdpSender(Link):
 
     def wants_session(self) -> bool:
         """Return whether to ask for the session: not all the time where a TCP connection has it."""
-        now = self.gateway.clock()
+        now = self.shared.clock()
         if now - self._asked_at < ASK_SESSION_SECONDS:
             return False
         self._asked_at = now
@@ -95,8 +93,8 @@ class UdpSender(Link):
 class UdpListener(asyncio.DatagramProtocol):
     """The UDP port of a protocol."""
 
-    def __init__(self, gateway: Gateway, protocol: TrackerProtocol) -> None:
-        self.gateway = gateway
+    def __init__(self, shared: Shared, protocol: TrackerProtocol) -> None:
+        self.shared = shared
         self.protocol = protocol
         self._transport: asyncio.DatagramTransport | None = None
         # The longest silent first.
@@ -108,7 +106,7 @@ class UdpListener(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         """Take a datagram."""
-        if self.gateway.is_draining or not data:
+        if self.shared.is_draining or not data:
             return
         sender = self.senders.get(addr)
         if sender is None:
@@ -117,11 +115,11 @@ class UdpListener(asyncio.DatagramProtocol):
         sender.datagram(data)
 
     def _new_sender(self, addr: Address) -> UdpSender:
-        if len(self.senders) >= self.gateway.config.max_udp_senders:
+        if len(self.senders) >= self.shared.config.max_udp_senders:
             next(iter(self.senders.values())).close("too_many_senders")
         sender = UdpSender(self, addr, str(parse_address(addr[0]) or addr[0]))
         self.senders[addr] = sender
-        self.gateway.joined(sender)
+        self.shared.sessions.joined(sender)
         return sender
 
     def send(self, data: bytes, addr: Address) -> None:
@@ -133,7 +131,7 @@ class UdpListener(asyncio.DatagramProtocol):
         """Forget a sender."""
         if self.senders.get(addr) is sender:
             del self.senders[addr]
-        self.gateway.lost(sender)
+        self.shared.sessions.lost(sender)
 
     def close(self) -> None:
         """Close the port."""

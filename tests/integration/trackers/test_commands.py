@@ -147,7 +147,7 @@ def test_nothing_is_written_to_a_tracker_that_does_not_read(device, request_posi
     with running_gateway(frames_per_minute=10**9) as gateway, Tracker(gateway.tcp_port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
         tracker.socket.settimeout(0.3)
-        link = gateway.gateway.sessions[device.unique_id]
+        link = gateway.gateway.shared.sessions.by_device[device.unique_id]
         began = time.monotonic()
         while not link.has_unsent() and time.monotonic() - began < 60:
             with suppress(TimeoutError):

@@ -64,7 +64,7 @@ def test_the_offset_of_a_clock_that_is_set_counts_for_the_tracker_that_is_connec
         for minutes, hours_later in ((0, 1), (None, 2)):
             access.zone_minutes = minutes
             access.save()
-            (link,) = gateway.gateway.links
+            (link,) = gateway.gateway.shared.sessions.links
             wait_until(lambda: link.session.zone_minutes == minutes, what="the offset to be taken over")  # noqa: B023
             tracker.socket.sendall(location(AT + timedelta(hours=hours_later)))
             assert tracker.socket.recv(100)

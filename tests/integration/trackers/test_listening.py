@@ -46,7 +46,7 @@ def test_trackers_connect_by_tls_and_nothing_is_served_without(device, certifica
         with Tracker(gateway.tcp_port) as tracker:
             tracker.socket = trusting.wrap_socket(tracker.socket)
             assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
-            (link,) = gateway.gateway.links
+            (link,) = gateway.gateway.shared.sessions.links
             assert len(link._transport._ssl_protocol._ssl_buffer) == READ_BYTES
             with Tracker(gateway.tcp_port) as plain, Tracker(gateway.tcp_port) as silent:
                 plain.send(f"LOGIN {device.unique_id}")
@@ -57,7 +57,7 @@ def test_trackers_connect_by_tls_and_nothing_is_served_without(device, certifica
             with trusting.wrap_socket(socket.create_connection((HOST, gateway.tcp_port), 10)) as hasty:
                 hasty.sendall(f"LOGIN {device.unique_id}\n".encode())
         wait_until(lambda: protocol_counters()["lines"].get("refused", {}).get("no_handshake") == 2)
-    assert gateway.gateway.limits.total == 0
+    assert gateway.gateway.shared.limits.total == 0
     assert not [one for one in caplog.messages if "eof_received" in one]
 
 

@@ -70,7 +70,7 @@ def test_a_full_buffer_leaves_the_data_with_the_tracker_and_other_lanes_go_on(
     tracker.socket.settimeout(0.5)
     with pytest.raises(TimeoutError):
         tracker.socket.sendall(b"BEAT\n" * 2_000_000)
-    link = gateway.gateway.sessions[device.unique_id]
+    link = gateway.gateway.shared.sessions.by_device[device.unique_id]
     assert len(link._buffer) + sum(map(len, link._frames)) < 40_000
     monkeypatch.undo()
     drain_buffer(device.unique_id)
@@ -107,7 +107,7 @@ def test_the_access_of_a_device_learns_protocol_and_time_and_is_written_once_a_m
     assert timezone.now() - access.last_connected_at < timedelta(minutes=1)
     with Tracker(gateway.tcp_port) as again:
         assert again.ask(f"LOGIN {device.unique_id}") == "OK"
-        wait_until(lambda: not gateway.gateway.notes._connected, what="the second connection to be noted")
+        wait_until(lambda: not gateway.gateway.shared.notes._connected, what="the second connection to be noted")
     access.refresh_from_db()
     assert DeviceAccess.objects.get().last_connected_at == access.last_connected_at
 
@@ -182,11 +182,11 @@ def test_a_device_that_moves_between_gateways_has_one_session(gateway, tracker, 
     with running_gateway() as other, Tracker(other.tcp_port) as newer:
         assert newer.ask(f"LOGIN {device.unique_id}") == "OK"
         assert tracker.is_closed()
-        assert [one.node for one in connected_trackers()] == [other.gateway.node]
+        assert [one.node for one in connected_trackers()] == [other.gateway.shared.node]
         with Tracker(gateway.tcp_port) as back:
             assert back.ask(f"LOGIN {device.unique_id}") == "OK"
             assert newer.is_closed()
-            assert [one.node for one in connected_trackers()] == [gateway.gateway.node]
+            assert [one.node for one in connected_trackers()] == [gateway.gateway.shared.node]
 
 
 def test_a_frame_of_another_device_on_the_same_connection_is_that_devices(gateway, tracker, device, make_device):
@@ -300,7 +300,7 @@ def test_a_tracker_that_never_reads_is_paused_then_closed_and_costs_the_others_n
                     was_closed = True
                 assert tracker.ask("BEAT") == "BEAT"
             assert was_closed
-        assert len(gateway.gateway.links) <= 1
+        assert len(gateway.gateway.shared.sessions.links) <= 1
 
 
 def test_connections_of_an_address_are_capped(device):
@@ -309,13 +309,13 @@ def test_connections_of_an_address_are_capped(device):
             assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
             with ThreadPoolExecutor(8) as pool:
                 flood = list(pool.map(lambda _: Tracker(gateway.tcp_port), range(200)))
-            wait_until(lambda: gateway.gateway.limits.total == 20, what="the cap to be reached")
+            wait_until(lambda: gateway.gateway.shared.limits.total == 20, what="the cap to be reached")
             assert tracker.ask("BEAT") == "BEAT"
             with Tracker(gateway.tcp_port, source="127.0.0.2") as elsewhere:
                 assert elsewhere.ask("LOGIN nobody") == "NO"
             for one in flood:
                 one.close()
-        wait_until(lambda: gateway.gateway.limits.total == 0, what="every connection to be counted out")
+        wait_until(lambda: gateway.gateway.shared.limits.total == 0, what="every connection to be counted out")
 
 
 def test_strangers_are_throttled_while_known_devices_of_their_address_go_on(device):
@@ -355,7 +355,7 @@ def test_a_gateway_that_stops_leaves_no_session_and_acknowledges_what_it_took_in
     with running_gateway() as gateway, Tracker(gateway.tcp_port) as tracker:
         assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
         tracker.send(f"POS {NOW} 1 1")
-        wait_until(lambda: buffer_size() or not gateway.gateway.intake.is_idle, what="the fix to arrive")
+        wait_until(lambda: buffer_size() or not gateway.gateway.shared.intake.is_idle, what="the fix to arrive")
         gateway.stop()
         assert tracker.line() == "ACK 1"
         assert tracker.is_closed()

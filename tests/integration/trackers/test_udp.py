@@ -79,7 +79,7 @@ def test_senders_are_bounded(gateway, device):
             one.sendto(f"{device.unique_id};BEAT\n".encode(), (HOST, gateway.udp_port))
             one.settimeout(allowed(10))
             assert one.recv(100) == b"BEAT\n"
-        assert len(gateway.gateway.links) <= 10
+        assert len(gateway.gateway.shared.sessions.links) <= 10
     finally:
         for one in sockets:
             one.close()

@@ -9,7 +9,7 @@ from struct import pack
 
 import pytest
 
-from tasks_app.gateway import server
+from tasks_app.gateway import shared
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import Event, FixSource, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
@@ -75,7 +75,7 @@ def test_an_answer_with_signs_that_cannot_be_stored_holds_up_nobody(make_device,
 
 def test_a_flood_of_answers_is_no_flood_of_jobs(make_device, run_jobs, monkeypatch):
     """Anybody who knows an identifier may send answers to nothing, and each is a job before all others."""
-    monkeypatch.setattr(server, "ANSWERS_PER_MINUTE", 2)
+    monkeypatch.setattr(shared, "ANSWERS_PER_MINUTE", 2)
     talker, other = make_device(), make_device()
     with running_gateway() as gateway:
         for device in (talker, talker, other):
