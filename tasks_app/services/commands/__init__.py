@@ -11,6 +11,7 @@ from tasks_app.services.commands.refusals import CommandRefused
 from tasks_app.services.commands.requesting import request_command
 from tasks_app.services.commands.results import match_results
 from tasks_app.services.commands.sending import send_next
+from tasks_app.services.commands.set_up import as_set_up
 from tasks_app.services.commands.sweeping import record_relay, sweep_commands
 from tasks_app.services.commands.ways.poll import (
     Form,
@@ -19,7 +20,6 @@ from tasks_app.services.commands.ways.poll import (
     fetch_command,
     may_wait,
 )
-from tasks_app.services.commands.ways.set_up import as_set_up
 from tasks_app.services.commands.ways.sms_receipts import read_receipts, record_receipts
 
 __all__ = [

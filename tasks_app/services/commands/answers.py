@@ -11,7 +11,7 @@ from tasks_app.queries.commands import access_of, reports_effect
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.commands.changes import OUTSTANDING, change_state, event_data
 from tasks_app.services.commands.deciding import LATE, Asked, answer_meaning, matching_attempt, shows_effect
-from tasks_app.services.commands.ways.set_up import without_own_password
+from tasks_app.services.commands.set_up import without_own_password
 from tasks_app.services.events import complete_episodes, record_events
 from tasks_app.services.transactions import run_in_transaction
 

@@ -7,7 +7,7 @@ from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models import Command, CommandWay, Device
 from tasks_app.queries.commands import access_of
 from tasks_app.queries.trackers import session_of
-from tasks_app.services.commands.ways.set_up import as_set_up
+from tasks_app.services.commands.set_up import as_set_up
 from tasks_app.services.trackers import hand_command
 
 

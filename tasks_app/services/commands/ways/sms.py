@@ -24,8 +24,8 @@ from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.models import Command, CommandWay, Device, DeviceAccess
 from tasks_app.queries.commands import access_of
 from tasks_app.services.commands.attempts import NothingWritten, send_attempt
+from tasks_app.services.commands.set_up import as_set_up, own_password
 from tasks_app.services.commands.ways.operator_http import ask, excerpt
-from tasks_app.services.commands.ways.set_up import as_set_up, own_password
 from tasks_app.services.commands.ways.sms_texts import FACTORY_PASSWORDS, sms_text, sms_types
 from tasks_app.utils.outgoing_http import Answer
 
