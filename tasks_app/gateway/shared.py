@@ -1,4 +1,4 @@
-"""What the connections of a gateway share: its settings, bounds and counts, and the parts that do their work."""
+"""The shared objects of a gateway: its settings, bounds and counts, and the parts that work for all connections."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ANSWERS_PER_MINUTE = 60
 
 
 class Shared:
-    """One for each gateway process, made and used in its event loop."""
+    """Objects of one gateway process that all its connections use; made and used in its event loop."""
 
     def __init__(self, config: GatewayConfig) -> None:
         self.config = config
