@@ -97,7 +97,17 @@ class LiveConsumer(PersonalConsumer):
                 everything.add(self._allowed(fleet_id, view.snapshot(cursor, SNAPSHOT_EVENTS)))
             else:
                 everything.add(self._allowed(fleet_id, view.updates_after(cursor)))
+        self._keep_moved(everything)
         return everything
+
+    def _keep_moved(self, update: FleetUpdate) -> None:
+        """A device that went from one of its fleets to another is there, and not gone."""
+        views = [view for fleet_id in self.access.fleets if (view := self.hub.views.get(fleet_id)) is not None]
+        moved = {pk: known for pk in update.removed for view in views if (known := view.device(pk)) is not None}
+        if moved:
+            update.removed = [pk for pk in update.removed if pk not in moved]
+            others = [one for one in update.devices if one[0].device_id not in moved]
+            update.devices = others + [(known, True) for known in moved.values()]
 
     def _allowed(self, fleet_id: int, update: FleetUpdate) -> FleetUpdate:
         """The update without commands where its user may not see them."""

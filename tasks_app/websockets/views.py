@@ -7,10 +7,12 @@ then what stands behind it: each device once, as it is now. So a slow viewer cos
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
+
+import msgspec
 
 from tasks_app.queries.live import CommandNow, DeviceInfo, DeviceNow, RecentEvent
 
@@ -29,6 +31,15 @@ class Known:
     now: DeviceNow | None
     version: int
     info_version: int
+
+
+class _About(msgspec.Struct):
+    """The device of an event or a command, as its JSON names it."""
+
+    device_id: int
+
+
+_about = msgspec.json.Decoder(_About).decode
 
 
 @dataclass(slots=True)
@@ -73,7 +84,8 @@ class FleetView:
         self.event_count = 0
         self._known: dict[int, Known] = {}
         self._removed: dict[int, int] = {}
-        self._events: deque[RecentEvent] = deque(maxlen=KEPT_EVENTS)
+        # None in the place of one that is no longer this fleet's: places are counted.
+        self._events: deque[RecentEvent | None] = deque(maxlen=KEPT_EVENTS)
         self._event_ids: dict[int, None] = {}
         # With the version of this view at which each changed, the last changed at the end.
         self._commands: dict[int, tuple[int, CommandNow]] = {}
@@ -105,10 +117,8 @@ class FleetView:
                 now = before.now
             if before is None or before.info != info or before.now is None or before.now.state != now.state:
                 self._put(before, now, info)
-        for device_id in self._known.keys() - {info.id for info, _now in devices}:
-            del self._known[device_id]
-            self._removed[device_id] = self._next_version()
-        _drop_oldest(self._removed, KEPT_REMOVALS)
+        if gone := self._known.keys() - {info.id for info, _now in devices}:
+            self._remove(gone)
         self.has_unknown = False
         self._add_events(events)
         self._put_commands(commands)
@@ -122,7 +132,7 @@ class FleetView:
         missed = self.event_count - cursor.events
         if missed:
             kept = min(missed, len(self._events))
-            update.events = list(self._events)[-kept:]
+            update.events = self._latest_events(kept)
             update.dropped_events = missed - kept
         update.commands = [command for version, command in self._commands.values() if version > cursor.version]
         cursor.version, cursor.events = self.version, self.event_count
@@ -133,8 +143,35 @@ class FleetView:
         cursor.version, cursor.events = self.version, self.event_count
         commands = [command for _version, command in self._commands.values()]
         return FleetUpdate(
-            [(known, True) for known in self._known.values()], [], list(self._events)[-events:], commands=commands
+            [(known, True) for known in self._known.values()],
+            [],
+            self._latest_events(KEPT_EVENTS)[-events:],
+            commands=commands,
         )
+
+    def device(self, device_id: int) -> Known | None:
+        """The device as it is now, if the fleet has it and it was read from the database."""
+        known = self._known.get(device_id)
+        return known if known is not None and known.info is not None else None
+
+    def _latest_events(self, number: int) -> list[RecentEvent]:
+        return [event for event in list(self._events)[-number:] if event is not None]
+
+    def _remove(self, device_ids: Set[int]) -> None:
+        """Forget devices that left, and what is known about them: who comes now has no right to it."""
+        for device_id in device_ids:
+            del self._known[device_id]
+            self._removed[device_id] = self._next_version()
+        _drop_oldest(self._removed, KEPT_REMOVALS)
+        for place, event in enumerate(self._events):
+            if event is not None and _about(event.event).device_id in device_ids:
+                self._events[place] = None
+                self._event_ids.pop(event.event_id, None)
+        self._commands = {
+            command_id: kept
+            for command_id, kept in self._commands.items()
+            if _about(kept[1].command).device_id not in device_ids
+        }
 
     def _known_after(self, version: int) -> Iterator[Known]:
         return takewhile(lambda known: known.version > version, reversed(self._known.values()))

@@ -13,7 +13,7 @@ from tasks_app.websockets import hub as hub_module
 from tasks_app.websockets.consumer import LiveConsumer
 from tasks_app.websockets.hub import Hub
 from tasks_app.websockets.identity import Access, Credential
-from tasks_app.websockets.messages import NOT_AUTHENTICATED
+from tasks_app.websockets.messages import NOT_AUTHENTICATED, update_messages
 from tasks_app.websockets.views import FleetView
 
 
@@ -53,6 +53,28 @@ def test_what_is_left_of_a_lost_fleet_is_not_sent(monkeypatch):
     assert second["type"] == "snapshot"
     assert [fleet["name"] for fleet in second["fleets"]] == ["South"]
     assert {device["fleet_id"] for device in second["devices"]} == {2}
+
+
+def test_a_device_that_went_to_another_fleet_of_its_viewer_is_there_and_not_gone():
+    async def told_after_the_move() -> list[dict]:
+        connection = LiveConsumer()
+        north, south = fleet_view(1, range(1, 4)), fleet_view(2, range(5, 6))
+        connection.hub.views = {1: north, 2: south}
+        connection.access = Access(9, {1: "North", 2: "South"})
+        connection._snapshot()
+        moved = DeviceInfo(3, 2, "van-3", "Van", "van", True), DeviceNow(3, (1, 1), b"{}")
+        stays = DeviceInfo(5, 2, "van-5", "Van", "van", True), DeviceNow(5, (1, 1), b"{}")
+        # What the fleets hold is not always read at the same time.
+        south.reread([stays, moved], [])
+        updates = [connection._collect()]
+        north.reread([(DeviceInfo(1, 1, "van-1", "Van", "van", True), DeviceNow(1, (1, 1), b"{}"))], [])
+        updates.append(connection._collect())
+        return [json.loads(next(update_messages("update", one, None))) for one in updates]
+
+    first, second = asyncio.run(told_after_the_move())
+    assert [(one["id"], one["fleet_id"]) for one in first["devices"]] == [(3, 2)]
+    assert [(one["id"], one["fleet_id"]) for one in second["devices"]] == [(3, 2)]
+    assert second["removed"] == [2]
 
 
 class Viewer:

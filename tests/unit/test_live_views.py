@@ -20,8 +20,8 @@ def now(device_id, fix=1, seen=1, **state):
     return DeviceNow(device_id, (fix, seen), json.dumps(state).encode())
 
 
-def event(event_id):
-    return RecentEvent(event_id, json.dumps({"id": event_id}).encode())
+def event(event_id, device_id=1):
+    return RecentEvent(event_id, json.dumps({"id": event_id, "device_id": device_id}).encode())
 
 
 def sent_devices(update):
@@ -107,6 +107,20 @@ def test_a_device_that_left_the_fleet_is_told_as_removed_until_it_is_back(view):
     view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=3))], [])
     update = view.updates_after(late)
     assert (update.removed, sent_devices(update)) == ([], [(2, {"x": 3}, True)])
+
+
+def test_nothing_of_a_device_that_left_is_shown_to_who_comes_later(view):
+    seen, late = Cursor(), Cursor()
+    view.snapshot(seen, 20)
+    view.apply([], [event(5, device_id=2), event(6)], [command(7, 1, device_id=2), command(8, 1, device_id=1)])
+    view.reread([(info(1), now(1, x=0))], [])
+    update = view.updates_after(seen)
+    assert [one.event_id for one in update.events] == [6]
+    snapshot = view.snapshot(late, 20)
+    assert [one.event_id for one in snapshot.events] == [1, 6]
+    assert [one.command_id for one in snapshot.commands] == [8]
+    view.reread([(info(1), now(1, x=0)), (info(2), now(2, x=0))], [event(5, device_id=2)])
+    assert [one.event_id for one in view.updates_after(late).events] == [5]
 
 
 def test_an_unknown_device_waits_for_the_database(view):

@@ -80,13 +80,21 @@ window.TrackerLive = (() => {
         known.devices.set(device.id, { trail: [], ...known.devices.get(device.id), ...device });
         leaveTrail(known.devices.get(device.id));
       }
-      for (const id of message.removed ?? []) known.devices.delete(id);
+      const gone = new Set(message.removed);
       for (const [id, device] of known.devices) {
-        if (device.fleet_id !== undefined && !known.fleets.has(device.fleet_id)) known.devices.delete(id);
+        if (device.fleet_id !== undefined && !known.fleets.has(device.fleet_id)) gone.add(id);
       }
-      known.events = [...(message.events ?? []).slice().reverse(), ...known.events].slice(0, KEPT_EVENTS);
+      for (const id of gone) known.devices.delete(id);
+      takeEvents(message.events ?? [], gone);
       known.droppedEvents += message.dropped_events ?? 0;
       if (!message.more) onChange(known);
+    }
+
+    // A device that goes to another fleet takes its events along: they come again with it, or are no longer ours to see.
+    function takeEvents(events, gone) {
+      const told = new Set(known.events.map(({ id }) => id));
+      const fresh = events.filter(({ id }) => !told.has(id)).reverse();
+      known.events = [...fresh, ...known.events].filter((event) => !gone.has(event.device_id)).slice(0, KEPT_EVENTS);
     }
 
     // [latitude, longitude, time of the fix] of the last minutes.

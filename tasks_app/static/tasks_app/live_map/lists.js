@@ -6,6 +6,7 @@
   const LISTED_EVENTS = 20;
   const BADGES = { online: "is-good", offline: "is-bad", unknown: "" };
   const rows = new Map();
+  let shownEvents = "";
   const order = new Intl.Collator(locale, { numeric: true });
 
   function rowOf(device, onSelect) {
@@ -47,7 +48,11 @@
     setText(part("rest"), rest ? say(texts.rest, { number: rest }) : found.length ? "" : texts.nothing);
   };
 
+  // Drawn anew only where they or their devices' names changed, so that marked text stays.
   LiveMap.listEvents = (known) => {
+    const shown = JSON.stringify([known.droppedEvents, known.events.slice(0, LISTED_EVENTS).map(({ id, device_id }) => [id, known.devices.get(device_id)?.name])]);
+    if (shown === shownEvents) return;
+    shownEvents = shown;
     const items = known.events.slice(0, LISTED_EVENTS).map((event) => {
       const item = element("li", "tk-live-event");
       const time = element("time", "tk-subtle tk-num", LiveMap.clock(event.occurred_at));

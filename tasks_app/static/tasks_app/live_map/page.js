@@ -58,16 +58,17 @@
     if (chosen) setText(follow, LiveMap.say(texts.follow, { name: nameOf(chosen) }));
   }
 
-  let lastEvent = null;
   let fleetNames = "";
   function changed(now) {
     known = now;
     const names = JSON.stringify([...known.fleets]);
-    if (names !== fleetNames) LiveMap.listFleets(known.fleets);
+    if (names !== fleetNames) {
+      LiveMap.listFleets(known.fleets);
+      if (fleetNames) showGeofences();
+    }
     fleetNames = names;
     render();
-    if (known.events[0]?.id !== lastEvent || !lastEvent) LiveMap.listEvents(known);
-    lastEvent = known.events[0]?.id ?? null;
+    LiveMap.listEvents(known);
   }
 
   function status(kind) {
@@ -87,11 +88,14 @@
   LiveMap.onFilter(() => (render(), (isFitted = map.fit())));
   setInterval(() => !document.hidden && render(), 5000);
 
-  LiveMap.geofences().then((found) => {
-    geofences = found;
+  // Those of the fleets that its reader sees at this time.
+  async function showGeofences() {
+    geofences = await LiveMap.geofences();
     map.geofences.show([...geofences.values()]);
     render();
-  });
+  }
+
+  showGeofences();
   const address = new URL(page.dataset.socket, window.location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   TrackerLive.open(address.href, { onChange: changed, onStatus: status, trailMinutes: TRAIL_MINUTES });

@@ -1,0 +1,47 @@
+"""The live map while devices, fleets and rights change beneath it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import expect
+
+from tasks_app.models import Device, Event, EventKind, Fleet, FleetMembership, Geofence
+from tests.browser.test_admin import browser as browser
+from tests.browser.test_admin import visit_of
+from tests.browser.test_live_map import desk as desk
+from tests.browser.test_live_map import drive, enter, row
+from tests.browser.test_live_map import web as web
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_device_that_goes_to_another_fleet_of_its_reader_stays_with_its_events(desk, device, make_device):
+    drive(device)
+    Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=datetime.now(UTC))
+    desk.open("live_map")
+    events = desk.page.get_by_role("region", name="Events").get_by_role("listitem")
+    expect(events).to_contain_text(["Van 1"])
+    Device.objects.filter(pk=device.pk).update(fleet=Fleet.objects.create(name="Depot South"), name="Van of the south")
+    # The database is asked as soon as something new is heard of.
+    drive(make_device(name="Brand new"))
+    expect(row(desk.page, "Brand new")).to_be_visible()
+    expect(row(desk.page, "Van of the south")).to_be_visible()
+    expect(events).to_have_count(1)
+    expect(events).to_contain_text(["Van of the south"])
+
+
+def test_geofences_are_those_of_the_fleets_that_one_sees_at_this_time(browser, web, operator, device):
+    drive(device)
+    area = {"type": "Circle", "coordinates": [-46.63, -23.57], "radius_meters": 500}
+    Geofence.objects.create(fleet=device.fleet, name="Depot gate", area=area)
+    shows = "() => document.querySelector('.tk-map').trackerMap.geofences.bounds().isValid() === "
+    for visit in visit_of(browser, web.url):
+        enter(visit, operator)
+        visit.open("pages:map")
+        visit.page.wait_for_function(f"{shows} true")
+        expect(row(visit.page, "Van 1")).to_be_visible()
+        FleetMembership.objects.all().delete()
+        visit.page.wait_for_function(f"{shows} false")
+        expect(row(visit.page, "Van 1")).to_have_count(0)
