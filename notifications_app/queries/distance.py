@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.core.cache import cache
 
-from tasks_app.geo.motion import segment_metrics
-from tasks_app.geo.motion_rules import MotionRules, motion_rules
-from tasks_app.queries.positions import track
+from tasks_app.models import Device
+from tasks_app.queries.drives import read_drive
 
 # The summaries of all users need the same figures within the same minutes.
 CACHE_SECONDS = 3600
@@ -17,19 +16,13 @@ CACHE_SECONDS = 3600
 MAX_DEVICES_MEASURED = 200
 
 
-def fleet_distance_meters(fleet_id: int, kinds: Mapping[int, str], *, start: datetime, end: datetime) -> float | None:
-    """Meters driven by these devices of a fleet (primary key: kind) from `start` to `end`; None for more than 200."""
-    if len(kinds) > MAX_DEVICES_MEASURED:
+def fleet_distance_meters(fleet_id: int, devices: Sequence[Device], *, start: datetime, end: datetime) -> float | None:
+    """Meters driven by these devices of a fleet (primary key) from `start` to `end`, as in reports; None for more than 200."""
+    if len(devices) > MAX_DEVICES_MEASURED:
         return None
     key = f"notifications:distance:{fleet_id}:{start.timestamp():.0f}:{end.timestamp():.0f}"
     known = cache.get(key)
     if known is None:
-        known = sum(_distance_meters(device_id, motion_rules(kind), start, end) for device_id, kind in kinds.items())
+        known = sum(read_drive(device, start, end).figures([start, end])[0].distance_meters for device in devices)
         cache.set(key, known, CACHE_SECONDS)
     return float(known)
-
-
-def _distance_meters(device_id: int, rules: MotionRules, start: datetime, end: datetime) -> float:
-    fixes = track(device_id, start, end)
-    metrics = segment_metrics(fixes.times_seconds, fixes.latitudes, fixes.longitudes, fixes.speeds_kph, rules=rules)
-    return metrics.distance_meters

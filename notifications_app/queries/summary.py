@@ -87,12 +87,11 @@ def fleet_summaries(user: AbstractUser, *, now: datetime) -> list[FleetSummary]:
 
 
 def _add_distances(summaries: dict[int, FleetSummary], *, since: datetime, until: datetime) -> None:
-    kinds: defaultdict[int, dict[int, str]] = defaultdict(dict)
-    in_service = Device.objects.filter(fleet__in=list(summaries), is_active=True).order_by("pk")
-    for fleet_id, device_id, kind in in_service.values_list("fleet_id", "pk", "kind"):
-        kinds[fleet_id][device_id] = kind
+    devices: defaultdict[int, list[Device]] = defaultdict(list)
+    for device in Device.objects.filter(fleet__in=list(summaries), is_active=True).order_by("pk"):
+        devices[device.fleet_id].append(device)
     for fleet_id, summary in summaries.items():
-        summary.distance_meters = fleet_distance_meters(fleet_id, kinds[fleet_id], start=since, end=until)
+        summary.distance_meters = fleet_distance_meters(fleet_id, devices[fleet_id], start=since, end=until)
 
 
 def _add_events(summaries: dict[int, FleetSummary], *, since: datetime, until: datetime) -> None:

@@ -109,6 +109,13 @@ def figures_of_parts(columns: Columns, steps: Steps, edges: Sequence[float]) -> 
     return [Figures(*part) for part in zip(*(column.tolist() for column in columns_of_parts), strict=True)]
 
 
+def moved_gap_seconds(steps: Steps, start: float, end: float) -> float:
+    """How much of `[start, end)`, in epoch seconds, is silences after which the device was elsewhere."""
+    if len(steps) == 0:
+        return 0.0
+    return float(_split(steps, steps.seconds * steps.moved_gap, np.array([start, end]))[0])
+
+
 def _tops_kph(steps: Steps, driven: FloatArray, moving: FloatArray, borders: FloatArray) -> FloatArray:
     """The top speed of each part: of the driven steps that touch it and of what it drove."""
     tops = driven_tops_kph(steps)

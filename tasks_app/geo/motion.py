@@ -1,4 +1,4 @@
-"""Trips, stops and driving figures of one device from its fixes in time order.
+"""Trips, stops and speeds of one device from its fixes in time order.
 
 All arrays have shape (n,): times in epoch seconds (ascending), degrees, km/h with NaN where the device sent no speed.
 """
@@ -13,14 +13,12 @@ import numpy.typing as npt
 from tasks_app.geo.antimeridian import median_longitude
 from tasks_app.geo.believable import held_speeds_mps
 from tasks_app.geo.distance import FloatArray, geodesic_meters
-from tasks_app.geo.engine_time import engine_seconds, idle_seconds
 from tasks_app.geo.motion_rules import MotionRules
-from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph, floats
+from tasks_app.geo.speed import MPS_TO_KPH, derive_speeds_kph
 from tasks_app.geo.steps import Steps, read_steps
 
 __all__ = [
     "MotionRules",
-    "SegmentMetrics",
     "Stop",
     "Timeline",
     "Trip",
@@ -28,7 +26,6 @@ __all__ = [
     "detect_stops",
     "detect_trips",
     "mean_kph",
-    "segment_metrics",
     "timeline",
     "tops_kph",
 ]
@@ -85,19 +82,6 @@ class Timeline:
     certain_to_seconds: float
     open_from_seconds: float
     open_trip: Trip | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SegmentMetrics:
-    """Figures of a stretch of fixes. Idle is standing with the ignition on and is part of stopped."""
-
-    distance_meters: float = 0.0
-    moving_seconds: float = 0.0
-    stopped_seconds: float = 0.0
-    idle_seconds: float = 0.0
-    gap_seconds: float = 0.0
-    max_speed_kph: float = 0.0
-    average_speed_kph: float = 0.0
 
 
 def detect_trips(
@@ -158,40 +142,6 @@ def timeline(steps: Steps, *, is_first: bool = True, is_last: bool = True) -> Ti
         certain_to_seconds=np.inf if is_last else float(max(ends, default=-np.inf)),
         open_from_seconds=_open_from(steps, runs, ends_certain),
         open_trip=certain[-1][1] if is_open and certain else None,
-    )
-
-
-def segment_metrics(
-    times_seconds: npt.ArrayLike,
-    latitudes: npt.ArrayLike,
-    longitudes: npt.ArrayLike,
-    speeds_kph: npt.ArrayLike | None = None,
-    ignition: npt.ArrayLike | None = None,
-    *,
-    rules: MotionRules,
-) -> SegmentMetrics:
-    """Figures over all the fixes. `ignition` is 1, 0 or NaN (unknown) per fix.
-
-    Steps no vehicle can make count for nothing, nor does the scatter of a standing receiver. A silence counts as
-    standing when the vehicle is still where it was, else as a gap whose straight line is distance but no driving time.
-    The average is distance driven per hour of moving (`mean_kph`).
-    """
-    steps = read_steps(times_seconds, latitudes, longitudes, speeds_kph, rules=rules)
-    if len(steps) < 2:
-        return SegmentMetrics(max_speed_kph=float(np.max(steps.speeds_kph, initial=0.0)))
-    stopped = np.where(steps.moved_gap, 0.0, steps.seconds - steps.driven_seconds)
-    driven_meters, moving_seconds = float(steps.driven_meters.sum()), float(steps.driven_seconds.sum())
-    top_kph = float(tops_kph(driven_tops_kph(steps).max(), driven_meters, moving_seconds))
-    said = np.full(len(floats(times_seconds)), np.nan) if ignition is None else floats(ignition)
-    idle = idle_seconds(steps, engine_seconds(steps, floats(times_seconds), said))
-    return SegmentMetrics(
-        distance_meters=driven_meters + float(steps.meters[steps.moved_gap & ~steps.jump].sum()),
-        moving_seconds=moving_seconds,
-        stopped_seconds=float(stopped.sum()),
-        idle_seconds=float(idle.sum()),
-        gap_seconds=float(steps.seconds[steps.moved_gap].sum()),
-        max_speed_kph=top_kph,
-        average_speed_kph=mean_kph(driven_meters, moving_seconds, top_kph),
     )
 
 

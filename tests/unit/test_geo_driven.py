@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.geo.figures import Columns, figures_of_parts, total
-from tasks_app.geo.motion import detect_trips, segment_metrics, timeline
+from tasks_app.geo.motion import detect_trips, timeline
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.geo.steps import read_steps
 from tests.support.drawn_tracks import KINDS, drawn_tracks
+from tests.support.figures import whole_figures
 from tests.support.noise import legs, noisy
 
 CAR = motion_rules("car")
@@ -29,7 +30,7 @@ def figures_of(track: Any, kind: str, edges: list[float]) -> Any:
 def test_no_row_has_an_average_above_its_top_and_the_rows_add_up(track, kind, cuts):
     rules, span = motion_rules(kind), track[0][-1] - track[0][0]
     edges = [track[0][0], *sorted(track[0][0] + cut * span for cut in cuts), track[0][-1] + 1.0]
-    whole, parts = segment_metrics(*track, rules=rules), figures_of(track, kind, edges)
+    whole, parts = whole_figures(*track, rules=rules), figures_of(track, kind, edges)
     trips = detect_trips(*track, rules=rules)
     for row in [whole, *parts, total(parts), *trips]:
         assert row.average_speed_kph <= row.max_speed_kph
@@ -50,7 +51,7 @@ def test_the_trips_and_the_rest_are_the_way_of_the_whole(track, kind):
         rest[first:last] = False
     on_trips = sum(trip.distance_meters for trip in trips)
     line = steps.meters * (steps.moved_gap & ~steps.jump)
-    whole = segment_metrics(*track, rules=motion_rules(kind)).distance_meters
+    whole = whole_figures(*track, rules=motion_rules(kind)).distance_meters
     assert on_trips + (steps.driven_meters + line)[rest].sum() == pytest.approx(whole, abs=1e-3)
 
 
@@ -66,7 +67,7 @@ def town(every_seconds: float, meters: float) -> Any:
 
 @pytest.mark.parametrize(("every", "meters"), [(600.0, 700.0), (300.0, 300.0), (1200.0, 1500.0)])
 def test_a_way_between_standing_and_driving_takes_the_time_that_its_speed_needs(every, meters):
-    metrics = segment_metrics(*town(every, meters), rules=CAR)
+    metrics = whole_figures(*town(every, meters), rules=CAR)
     assert metrics.distance_meters == pytest.approx(20 * meters + 834, rel=0.005)
     assert metrics.average_speed_kph == pytest.approx(25, rel=0.01)
     assert metrics.max_speed_kph == pytest.approx(25, rel=0.01)
@@ -77,12 +78,12 @@ def test_the_speed_of_a_standing_device_is_not_its_top_speed():
     track = noisy(legs(10.0, (600,), (0, 2000, 36), (600,)), 0, 1)
     speeds = np.where((track[0] - track[0][0] > 600) & (track[0] - track[0][0] <= 800), 36.0, 0.0)
     speeds[10] = 120.0
-    assert segment_metrics(*track, speeds, rules=CAR).max_speed_kph == pytest.approx(36, rel=0.01)
+    assert whole_figures(*track, speeds, rules=CAR).max_speed_kph == pytest.approx(36, rel=0.01)
 
 
 def test_a_sent_speed_below_that_of_the_way_does_not_make_the_top_lower_than_the_average():
     track = noisy(legs(10.0, (0, 5000, 60)), 0, 1)
-    metrics = segment_metrics(*track, np.full(len(track[0]), 20.0), rules=CAR)
+    metrics = whole_figures(*track, np.full(len(track[0]), 20.0), rules=CAR)
     assert metrics.max_speed_kph == metrics.average_speed_kph == pytest.approx(60, rel=0.01)
 
 
@@ -91,7 +92,7 @@ def test_a_sent_speed_that_is_right_within_its_error_is_the_top_and_the_average_
     # On the ellipsoid this is 60.1 km/h.
     track = noisy(legs(10.0, (90, 20_000, 60)), 0, 1)
     speeds = np.full(len(track[0]), sent_kph)
-    whole, (trip,) = segment_metrics(*track, speeds, rules=CAR), detect_trips(*track, speeds, rules=CAR)
+    whole, (trip,) = whole_figures(*track, speeds, rules=CAR), detect_trips(*track, speeds, rules=CAR)
     parts = figures_of((*track, speeds), "car", [track[0][0], track[0][50], track[0][-1] + 1.0])
     for row in [whole, trip, *parts, total(parts)]:
         assert (row.max_speed_kph, row.average_speed_kph) == (sent_kph, pytest.approx(average_kph, abs=0.02))
@@ -106,7 +107,7 @@ def test_a_walk_with_a_fix_a_second_is_not_longer_because_its_speeds_are_sent(sa
     every = {"none": len(track[0]) + 1, "all": 1, "every other": 2}[said]
     is_sent = (np.arange(len(track[0])) + 1) % every == 0
     walk = (*track, np.where(is_sent, 4.0, np.nan))
-    whole, parts = segment_metrics(*walk, rules=motion_rules("phone")), figures_of(walk, "phone", [0.0, 2e9])
+    whole, parts = whole_figures(*walk, rules=motion_rules("phone")), figures_of(walk, "phone", [0.0, 2e9])
     for found in (whole, *parts):
         assert found.distance_meters == pytest.approx(4007, rel=0.15)
         assert found.max_speed_kph < (5 if said != "none" else 10)

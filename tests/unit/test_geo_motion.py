@@ -3,10 +3,13 @@ import pytest
 from geographiclib.geodesic import Geodesic
 
 from tasks_app.geo.distance import METERS_PER_DEGREE
-from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips, segment_metrics
+from tasks_app.geo.figures import moved_gap_seconds
+from tasks_app.geo.motion import derive_speeds_kph, detect_stops, detect_trips
 from tasks_app.geo.motion_rules import RULES_BY_KIND, motion_rules
 from tasks_app.geo.speed import outliers
+from tasks_app.geo.steps import read_steps
 from tasks_app.models.devices import DeviceKind
+from tests.support.figures import whole_figures
 
 NAN = float("nan")
 CAR = motion_rules("car")
@@ -115,14 +118,14 @@ def test_it_sees_a_single_fix_that_jumped_away():
 
 
 def test_it_measures_past_a_jump_as_if_it_were_not_there():
-    metrics = segment_metrics(*JUMPED, rules=CAR)
+    metrics = whole_figures(*JUMPED, rules=CAR)
     assert metrics.distance_meters == pytest.approx(400)
     assert metrics.max_speed_kph == pytest.approx(36)
     assert metrics.average_speed_kph == pytest.approx(36)
 
 
 def test_it_does_not_count_a_step_no_vehicle_can_make():
-    metrics = segment_metrics(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100], [36] * 4), rules=CAR)
+    metrics = whole_figures(*track([0, 10, 20, 30], [0, 100, 90_000, 90_100], [36] * 4), rules=CAR)
     assert metrics.distance_meters == pytest.approx(200)
 
 
@@ -130,25 +133,25 @@ def test_it_splits_the_time_into_moving_standing_idling_and_gaps():
     seconds = [0, 60, 120, 420, 720, 780, 780 + 7200, 780 + 9000.5]
     meters = [0, 600, 1200, 1203, 1200, 1800, 9800, 9800]
     speeds = [36, 36, 0, 0, 0, 36, 0, 0]
-    metrics = segment_metrics(*track(seconds, meters, speeds), ignition=[1, 1, 1, 0, NAN, 1, 0, 0], rules=CAR)
+    sent = track(seconds, meters, speeds)
+    metrics = whole_figures(*sent, ignition=[1, 1, 1, 0, NAN, 1, 0, 0], rules=CAR)
     assert metrics.moving_seconds == 180
     assert metrics.stopped_seconds == 600 + 1800.5
     assert metrics.idle_seconds == 300
-    assert metrics.gap_seconds == 7200
+    assert moved_gap_seconds(read_steps(*sent, rules=CAR), sent[0][0] + 1000.0, sent[0][0] + 20_000.0) == 6980
     assert metrics.distance_meters == pytest.approx(1800 + 8000)
     assert metrics.average_speed_kph == pytest.approx(36)
 
 
 def test_it_counts_a_silence_without_moving_as_standing():
-    metrics = segment_metrics(*track([0, 36_000], [0, 8], [0, 0]), rules=CAR)
-    assert (metrics.stopped_seconds, metrics.gap_seconds, metrics.distance_meters) == (36_000, 0, 0)
+    metrics = whole_figures(*track([0, 36_000], [0, 8], [0, 0]), rules=CAR)
+    assert (metrics.stopped_seconds, metrics.distance_meters) == (36_000, 0)
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_it_measures_nothing_without_two_fixes(count):
-    metrics = segment_metrics(*track([0] * count, [0] * count, [50] * count), rules=CAR)
-    assert metrics.distance_meters == 0
-    assert metrics.max_speed_kph == 50 * count
+    metrics = whole_figures(*track([0] * count, [0] * count, [50] * count), rules=CAR)
+    assert (metrics.distance_meters, metrics.max_speed_kph, metrics.fix_count) == (0, 0, count)
     assert detect_stops(*track([0] * count, [0] * count), rules=CAR) == []
 
 
@@ -160,7 +163,7 @@ def scatter(count, meters, every_seconds=2.0):
 
 
 def test_the_scatter_of_a_parked_receiver_is_no_driving_time_and_no_distance():
-    metrics = segment_metrics(*scatter(5000, meters=5), rules=CAR)
+    metrics = whole_figures(*scatter(5000, meters=5), rules=CAR)
     assert metrics.moving_seconds < 60
     assert metrics.distance_meters < 300  # of 28 km from fix to fix
 
@@ -189,7 +192,7 @@ def test_two_devices_with_one_id_make_no_trips():
     sent = track(np.arange(200) * 10.0, places, [0.0] * 200)
     assert not outliers(*sent[:3], rules=CAR).any()
     assert detect_trips(*sent, rules=CAR) == []
-    assert segment_metrics(*sent, rules=CAR).distance_meters == 0
+    assert whole_figures(*sent, rules=CAR).distance_meters == 0
 
 
 # A walk of 20 minutes at 4 km/h with a fix every 10 s.

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from tasks_app.engine import PermanentError
-from tasks_app.geo.motion import segment_metrics
-from tasks_app.geo.motion_rules import motion_rules
+from tasks_app.geo.distance import FloatArray
+from tasks_app.geo.figures import moved_gap_seconds
 from tasks_app.queries.devices import committed_version
-from tasks_app.queries.positions import Track, track
+from tasks_app.queries.drives import read_drive
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
 from tasks_app.services.devices.status import find_device
 from tasks_app.utils.cache import set_newest
@@ -20,7 +20,8 @@ PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta
 
 
 def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[str, Any]:
-    """Distance, times and speeds of the `period` (24h, 7d, 30d) before `now`; also kept in the cache.
+    """Distance, times and speeds of the `period` (24h, 7d, 30d) before `now`, as a report of it has them; also kept in the
+    cache.
 
     The cache has them (`queries.statistics`) until something comes of the device or its first fix leaves the period. Idle
     is standing with the ignition on and part of stopped. Raises PermanentError for an unknown device or period.
@@ -31,35 +32,30 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
     # Asked for before the positions are read: what arrives meanwhile makes the figures old at once.
     version = committed_version(device.pk)
     start = now - PERIODS[period]
-    fixes = track(device.pk, start, now)
-    metrics = segment_metrics(
-        fixes.times_seconds,
-        fixes.latitudes,
-        fixes.longitudes,
-        fixes.speeds_kph,
-        ignition=fixes.ignition,
-        rules=motion_rules(device.kind),
-    )
+    drive = read_drive(device, start, now)
+    (figures,) = drive.figures([start, now])
     result = {
         "device_id": device.pk,
         "period": period,
         "start": start.isoformat(),
         "end": now.isoformat(),
-        "positions": len(fixes),
-        "distance_meters": round(metrics.distance_meters, 1),
-        "moving_seconds": round(metrics.moving_seconds, 1),
-        "idle_seconds": round(metrics.idle_seconds, 1),
-        "stopped_seconds": round(metrics.stopped_seconds, 1),
-        "gap_seconds": round(metrics.gap_seconds, 1),
-        "max_speed_kph": round(metrics.max_speed_kph, 1),
-        "average_speed_kph": round(metrics.average_speed_kph, 1),
+        "positions": figures.fix_count,
+        "distance_meters": round(figures.distance_meters, 1),
+        "moving_seconds": round(figures.moving_seconds, 1),
+        "idle_seconds": round(figures.idle_seconds, 1),
+        "stopped_seconds": round(figures.stopped_seconds, 1),
+        "gap_seconds": round(moved_gap_seconds(drive.steps, start.timestamp(), now.timestamp()), 1),
+        "max_speed_kph": round(figures.max_speed_kph, 1),
+        "average_speed_kph": round(figures.average_speed_kph, 1),
     }
-    set_newest({statistics_key(device.pk, period): (version, result)}, seconds=_lasting_seconds(fixes, start))
+    lasting_seconds = _lasting_seconds(drive.fixes.times_seconds, start)
+    set_newest({statistics_key(device.pk, period): (version, result)}, seconds=lasting_seconds)
     return result
 
 
-def _lasting_seconds(fixes: Track, start: datetime) -> int:
+def _lasting_seconds(times_seconds: FloatArray, start: datetime) -> int:
     """For how long the period, which moves on with the clock, contains the same fixes; at least the one second of a cache."""
-    if not len(fixes):
+    first = np.searchsorted(times_seconds, start.timestamp())
+    if first == len(times_seconds):
         return STATISTICS_SECONDS
-    return int(np.clip(fixes.times_seconds[0] - start.timestamp(), 1, STATISTICS_SECONDS))
+    return int(np.clip(times_seconds[first] - start.timestamp(), 1, STATISTICS_SECONDS))

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from notifications_app.queries.summary import fleet_summaries
 from tasks_app.engine import PermanentError
 from tasks_app.models import (
     DeviceState,
@@ -18,11 +19,13 @@ from tasks_app.models import (
     MaintenanceStatus,
     Position,
 )
+from tasks_app.queries.device_days import part_totals
 from tasks_app.queries.devices import latest_position
 from tasks_app.queries.geofences import devices_inside
 from tasks_app.queries.positions import track
 from tasks_app.queries.statistics import cached_statistics
 from tasks_app.services.devices.servicing import mark_done
+from tasks_app.services.devices.statistics import calculate_statistics
 from tasks_app.services.positions.processing import process_batch
 from tasks_app.signals import events_recorded
 from tasks_app.tasks.device_tasks import (
@@ -106,7 +109,6 @@ def test_track_reads_columns_of_a_half_open_range(device, now):
 
 def test_calculate_device_statistics_counts_driving_idling_and_keeps_the_figures(device, now):
     process_batch(drive(now, hours_ago=2), received_at=now)
-    process_batch(drive(now, hours_ago=50), received_at=now)
     found = calculate_device_statistics(device.pk)
     assert found["positions"] == 121
     assert found["distance_meters"] == pytest.approx(10_008, rel=0.01)
@@ -115,7 +117,35 @@ def test_calculate_device_statistics_counts_driving_idling_and_keeps_the_figures
     assert found["max_speed_kph"] == 60
     assert found["average_speed_kph"] == pytest.approx(60, rel=0.05)
     assert cached_statistics(device.pk, "24h") == found
+    process_batch(drive(now, hours_ago=50), received_at=now)
     assert calculate_device_statistics(device.pk, "7d")["positions"] == 242
+
+
+def test_statistics_and_the_daily_summary_say_what_a_report_of_their_period_says(device, operator, now):
+    """The ignition is sent once, before the period; over its beginning the van stands, and a silence of it leads elsewhere."""
+    end = now.replace(second=0)
+    start = end - timedelta(hours=24)
+    standing = [item(start + timedelta(minutes=minute), speed=0) for minute in range(-115, 60, 10)]
+    standing[0]["attributes"] = {"ignition": True}
+    away = [item(end - timedelta(hours=hours), latitude=-23.3, speed=0) for hours in (20, 19.8)]
+    process_batch([*standing, *away], received_at=now)
+    found = calculate_statistics(device_id=device.pk, period="24h", now=end)
+    figures = part_totals(device, (start.date(), start, end)).figures
+    names = ("distance_meters", "moving_seconds", "stopped_seconds", "idle_seconds", "max_speed_kph")
+    assert {name: found[name] for name in names} == {name: round(getattr(figures, name), 1) for name in names}
+    assert (found["idle_seconds"], found["gap_seconds"]) == (3300 + 720, 3 * 3600 + 300)
+    (summary,) = fleet_summaries(operator, now=end)
+    assert summary.distance_meters == figures.distance_meters == pytest.approx(22_150, rel=0.001)
+
+
+def test_a_way_over_the_beginning_of_their_period_counts_in_statistics_as_far_as_it_is_in_it(device, now):
+    start = now - timedelta(hours=24)
+    process_batch(
+        [item(start + timedelta(seconds=n), latitude=-23.5 + n * 0.0001, speed=40) for n in range(-90, 91, 60)],
+        received_at=now,
+    )
+    found = calculate_statistics(device_id=device.pk, period="24h", now=now)
+    assert (found["positions"], found["moving_seconds"]) == (2, 90)
 
 
 def test_statistics_of_a_silent_device_are_zero(device):

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.geo.days import day_parts
-from tasks_app.geo.motion import segment_metrics
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import (
@@ -32,6 +31,7 @@ from tasks_app.services.devices.odometer import set_odometer
 from tasks_app.services.devices.servicing import check_plans
 from tasks_app.services.positions.store import store_fixes
 from tests.support.drawn_tracks import KINDS, drawn_tracks
+from tests.support.figures import whole_figures
 from tests.support.noise import legs, noisy
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +91,7 @@ def test_in_whatever_batches_and_order_it_comes_to_what_reports_tell(fleet, trac
         if data.draw(st.booleans()):
             roll_up()
     roll_up()
-    expected = segment_metrics(*track, rules=motion_rules(kind)).distance_meters
+    expected = whole_figures(*track, rules=motion_rules(kind)).distance_meters
     assert reading(device) == pytest.approx(expected, abs=0.01)
     assert reported_meters(device) == pytest.approx(expected, abs=0.01)
 

@@ -105,18 +105,18 @@ def test_send_daily_summary_states_the_figures_of_the_persons_own_fleets(
     for hours in (1, 2, 23, 25):
         Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=now - timedelta(hours=hours))
     Event.objects.create(device=silent, kind=EventKind.DEVICE_OFFLINE, occurred_at=now - timedelta(hours=3))
-    # Half an hour straight north at 60 km/h, and a day before that is none of today's business.
-    for start, minutes in ((now - timedelta(hours=5), 31), (now - timedelta(hours=30), 31)):
+    # Half an hour straight north at 60 km/h, and a day before that to its beginning, which is none of today's business.
+    for start, first in ((now - timedelta(hours=5), 0), (now - timedelta(hours=30), -30)):
         process_batch(
             [
                 {
                     "device_id": device.unique_id,
                     "timestamp": (start + timedelta(minutes=minute)).isoformat(),
-                    "latitude": -23.55 + minute / 110.76,
+                    "latitude": -23.55 + (first + minute) / 110.76,
                     "longitude": -46.63,
                     "speed": 60,
                 }
-                for minute in range(minutes)
+                for minute in range(31)
             ],
             received_at=now,
         )

@@ -143,13 +143,13 @@ def test_statistics_computed_while_positions_arrive_do_not_hold(device, monkeypa
     store_fixes([fix(-100, at=now)], now)
     from tasks_app.services.devices import statistics
 
-    def track_then_more(*arguments):
+    def read_then_more(*arguments):
         found = real(*arguments)
         store_fixes([fix(-50, -23.501, now)], now)
         return found
 
-    real = statistics.track
-    monkeypatch.setattr(statistics, "track", track_then_more)
+    real = statistics.read_drive
+    monkeypatch.setattr(statistics, "read_drive", read_then_more)
     calculate_statistics(device_id=device.pk, period="24h", now=now)
     assert cached_statistics(device.pk, "24h") is None
 
