@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -37,6 +38,28 @@ def _number(text: str) -> float:
     return value
 
 
+def entries(text: str) -> list[str]:
+    """Return what stands between commas, without the spaces around it: " b" in "a, b" would be no host and no key."""
+    return [entry for each in text.split(",") if (entry := each.strip())]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = [entry.split("=", 1) for entry in entries(text)]
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(each.isspace() for each in text)
+
+
+_READERS: dict[Any, Any] = {float: _number, list: entries, dict: _pairs}
+
+
 def _most(variable: str) -> int:
     return next(most for end, most in _MOST.items() if variable.endswith(end))
 
@@ -61,26 +84,34 @@ class Environment(environ.Env):
             raise ImproperlyConfigured(f"{var} must be at least 1.")
         return value
 
+    def web_address(self, var: str, default: str) -> str:
+        """Return an address that begins with http:// or https:// and names a host, without a slash at its end."""
+        value = str(self.str(var, default=default)).strip().rstrip("/")
+        if value and not _is_web_address(value):
+            raise ImproperlyConfigured(f"{var} must be an address such as https://tracker.example.org, not {value!r}.")
+        return value
+
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False
     ) -> Any:
         """Return the variable's value. The message leaves the value out where it may be a secret."""
         given = self.ENVIRON.get(var)
-        if given == "" and default is not environ.Env.NOTSET and var not in _MAY_BE_EMPTY:
+        if default is not environ.Env.NOTSET and (given is None or (not given.strip() and var not in _MAY_BE_EMPTY)):
             return default
+        if given is None:
+            raise ImproperlyConfigured(f"{var} must be set in the environment.")
         # Whatever else stood there would be taken for 0: a switch that is meant to be on would be off.
-        if cast is bool and given is not None and given.strip().lower() not in _BOOLEANS:
+        if cast is bool and given.strip().lower() not in _BOOLEANS:
             raise ImproperlyConfigured(f"{var} must be 1 or 0, not {given!r}.")
         try:
-            value = super().get_value(
-                var, cast=_number if cast is float else cast, default=default, parse_default=parse_default
-            )
+            # Not by environ's own reader, for which "$word" is another variable: a password may begin so.
+            value = self.parse_value(given, _READERS.get(cast, cast))
         except (TypeError, ValueError) as error:
             if meant := _MEANT.get(cast):
                 raise ImproperlyConfigured(f"{var} must be {meant}, not {given!r}.") from error
             raise ImproperlyConfigured(f"{var} cannot be read: {error}") from error
-        if cast in (int, float) and given is not None and value < 0:
+        if cast in (int, float) and value < 0:
             raise ImproperlyConfigured(f"{var} must not be below 0.")
-        if cast in (int, float) and given is not None and value > (most := _most(var)):
+        if cast in (int, float) and value > (most := _most(var)):
             raise ImproperlyConfigured(f"{var} must not be above {most}.")
         return value

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 from tasks_app.library_options import absent
 from tasks_app.request_ids import fields_of_log_line
 
 with absent("rich"):  # for tracebacks on a terminal: ours are part of their line
     import structlog
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # What opens something by itself and stands in an address: keys of devices, which phones can only send there, and the signed
 # links of e-mails to reports and to unsubscribe.
@@ -54,7 +58,10 @@ def _shared() -> list[Any]:
 
 
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
-    """Return a `LOGGING` dict that renders every record of every library through structlog."""
+    """Return a `LOGGING` dict that renders every record of every library through structlog. Raises ImproperlyConfigured."""
+    level = level.strip().upper()
+    if level not in LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(LEVELS)}, not {level!r}.")
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.processors.LogfmtRenderer()
     return {
         "version": 1,

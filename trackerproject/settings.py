@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from trackerproject.command_ways import sms_provider, traccar_server
 from trackerproject.commands import command_settings
 from trackerproject.databases import databases
-from trackerproject.environment import Environment
+from trackerproject.environment import Environment, entries
 from trackerproject.file_storage import file_storage, static_storage
 from trackerproject.logs import logging_config
 from trackerproject.openapi import OPENAPI
@@ -36,7 +36,7 @@ DEBUG = env.bool("DEBUG", default=False)
 def required(name: str, development_default: str) -> str:
     """Return the variable; in development fall back to a default, in production refuse to start without it."""
     value = env.str(name, default="")
-    if value:
+    if value.strip(", "):
         return value
     if DEBUG:
         return development_default
@@ -51,9 +51,9 @@ if DEBUG:  # Production imports nothing of trackerproject.dev.
 SECRET_KEY = required("SECRET_KEY", "development-only-key-never-used-in-production-0123456789")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # The first encrypts secrets of channels, all decrypt (docs/channels.md); a list of its own survives a new SECRET_KEY.
-ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY, *SECRET_KEY_FALLBACKS])
-ALLOWED_HOSTS = [host for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if host]
-SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000")
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[]) or [SECRET_KEY, *SECRET_KEY_FALLBACKS]
+ALLOWED_HOSTS = entries(required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
+SITE_URL = env.web_address("SITE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 DATABASE_URL = required("DATABASE_URL", LOCAL_DATABASE_URL)
 REDIS_URL = required("REDIS_URL", LOCAL_REDIS_URL)
@@ -385,7 +385,7 @@ FILE_UPLOAD_HANDLERS = [
 STORAGES = {
     "default": file_storage(
         bucket=env.str("S3_BUCKET", default=""),
-        endpoint_url=env.str("S3_ENDPOINT_URL", default=""),
+        endpoint_url=env.web_address("S3_ENDPOINT_URL", default=""),
         region=env.str("S3_REGION", default=""),
         prefix=env.str("S3_PREFIX", default=""),
     ),

@@ -55,6 +55,11 @@ def test_a_value_of_another_kind_is_refused_with_its_name(read, value, sentence)
         ("bool", "off", False),
         ("bool", "", False),
         ("list", "a,b", ["a", "b"]),
+        ("list", " a, b ,", ["a", "b"]),
+        ("dict", "a=b, c=d=e", {"a": "b", "c": "d=e"}),
+        # To environ it was another variable; a password that begins so was none, or ended the start in a recursion.
+        ("str", "$ecret", "$ecret"),
+        ("str", "$X", "$X"),
         ("json", '{"a": "b"}', {"a": "b"}),
         ("dict", "a=b", {"a": "b"}),
     ],
@@ -92,6 +97,7 @@ def test_an_empty_variable_has_its_default():
     empty = Given(X="", BUSINESS_HOURS="")
     assert empty.str("X", default="localhost") == "localhost"
     assert (empty.int("X", default=25), empty.float("X", default=1.5), empty.bool("X", default=True)) == (25, 1.5, True)
+    assert Given(X="  ").str("X", default="localhost") == "localhost"
     assert (empty.str("X", default=""), empty.list("X", default=[])) == ("", [])
     # "" means that there are none.
     assert empty.str("BUSINESS_HOURS", default="07:00-19:00") == ""
@@ -102,3 +108,18 @@ def test_retention_of_no_day_is_refused():
     for name in ("RETENTION_POSITIONS_DAYS", "REPORT_KEEP_DAYS"):
         with pytest.raises(ImproperlyConfigured, match=f"{name} must be at least 1"):
             retention_days(Given(**{name: "0"}))
+
+
+@pytest.mark.parametrize(
+    "value", ["tracker.example.org", "ftp://one", "https://", "https://one:port", "https://one two"]
+)
+def test_what_is_no_address_of_the_web_is_refused(value):
+    """Every link in an e-mail began with it."""
+    with pytest.raises(ImproperlyConfigured, match="SITE_URL must be an address such as https://"):
+        Given(SITE_URL=value).web_address("SITE_URL", default="")
+
+
+def test_an_address_of_the_web_has_no_slash_at_its_end():
+    given = Given(SITE_URL="https://one.example:8443/fleet/")
+    assert given.web_address("SITE_URL", default="") == "https://one.example:8443/fleet"
+    assert Given().web_address("SITE_URL", default="") == ""

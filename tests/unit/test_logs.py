@@ -7,6 +7,7 @@ import logging
 import logging.config
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from trackerproject.logs import logging_config
 
@@ -53,3 +54,9 @@ def test_nothing_but_that_handler_writes_the_addresses(logger):
 def test_django_s_own_handler_is_gone():
     handlers = logging.getLogger("django").handlers
     assert [handler for handler in handlers if handler.formatter is None] == []
+
+
+def test_a_level_that_is_none_is_refused_by_its_name():
+    with pytest.raises(ImproperlyConfigured, match=r"LOG_LEVEL must be one of DEBUG, INFO, .*, not 'VERBOSE'"):
+        logging_config(level="verbose", as_json=True)
+    assert logging_config(level="warning", as_json=True)["root"]["level"] == "WARNING"

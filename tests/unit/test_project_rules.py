@@ -95,12 +95,13 @@ def test_a_web_process_loads_no_option_that_it_does_not_use():
 
 SETTINGS_READ = """
 import environ, json
-class Example(environ.Env):
+from trackerproject.environment import Environment
+class Example(Environment):
     ENVIRON = EXAMPLE
 def noted(env, name, cast=None, default=environ.Env.NOTSET, parse_default=False):
     variables[name] = [repr(default), repr(read(Example(), name, cast=cast, default=None))]
     return read(env, name, cast=cast, default=default, parse_default=parse_default)
-variables, read, environ.Env.get_value = {}, environ.Env.get_value, noted
+variables, read, Environment.get_value = {}, Environment.get_value, noted
 from trackerproject import settings
 print(json.dumps(variables))
 """
