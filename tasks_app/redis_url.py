@@ -84,7 +84,10 @@ def _host(text: str, default_port: int, kind: str) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
     if not parts.hostname:
         raise ValueError(f"A {kind} without a host: host:{default_port},host2:{default_port} is meant.")
-    return parts.hostname, parts.port or default_port  # the port raises ValueError, too
+    try:
+        return parts.hostname, parts.port or default_port
+    except ValueError:  # it names the text, which is one of the password where a sign in that ended it
+        raise ValueError(f"The port of a {kind} is none. In a password a # is %23, a / %2F and a ? %3F.") from None
 
 
 def _options(query: str, *, is_encrypted: bool) -> tuple[dict[str, Any], dict[str, Any]]:

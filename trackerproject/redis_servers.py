@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
+from redis import ConnectionPool
 
 from tasks_app.redis_url import SentinelAddress, cluster_address, sentinel_address
 
@@ -46,7 +48,8 @@ def _host(url: str) -> dict[str, Any]:
 def queue_url(url: str) -> str:
     """Return the URL of the queues. Raises ImproperlyConfigured for one that cannot be read."""
     try:
-        _ = sentinel_address(url) or cluster_address(url)
+        if not (sentinel_address(url) or cluster_address(url)):
+            _check_one_server(url)
     except ValueError as error:
         raise ImproperlyConfigured(f"QUEUE_REDIS_URL cannot be read. {error}") from error
     return url
@@ -59,6 +62,20 @@ def _address(url: str) -> SentinelAddress | None:
                 "REDIS_URL cannot be a Redis Cluster: the cache, the limits and the live connections use several keys at once."
                 " Name the cluster in QUEUE_REDIS_URL, and a Redis, or Sentinels, in REDIS_URL."
             )
-        return sentinel_address(url)
+        if (address := sentinel_address(url)) is None:
+            _check_one_server(url)
     except ValueError as error:
         raise ImproperlyConfigured(f"REDIS_URL cannot be read. {error}") from error
+    return address
+
+
+def _check_one_server(url: str) -> None:
+    """Raise ValueError, without the password, for an address of one server that redis-py cannot read, or not wholly."""
+    try:
+        _ = ConnectionPool.from_url(url).make_connection()  # which connects to nothing yet
+        path = urlsplit(url).path.strip("/")
+    except (TypeError, ValueError):
+        text = "redis://user:password@host:6379/0 is meant, in which a # in the password is %23, a / %2F and a ? %3F."
+        raise ValueError(text) from None
+    if path and not path.isdecimal() and not url.startswith("unix:"):
+        raise ValueError("What stands behind the host is no number of a database.")

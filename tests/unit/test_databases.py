@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.queries.replica import end_of_record
 from trackerproject.databases import databases
@@ -23,6 +24,34 @@ def test_a_server_that_does_not_answer_is_given_up_soon_unless_its_url_says_othe
     assert replica["OPTIONS"]["connect_timeout"] == 9
     assert replica["OPTIONS"]["tcp_user_timeout"] == 10_000
     assert replica["TEST"] == {"MIRROR": "default"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tracker",
+        "localhost:5432/t",
+        "mysql://u:secret@one/t",
+        "postgres://u:secret@one",
+        "postgres://u:secret@one:port/t",
+        "postgres://u:sec?ret@one/t",
+        "postgres://u:sec/ret@one/t",
+    ],
+)
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "DATABASE_REPLICA_URL"])
+def test_what_is_no_address_of_a_postgresql_is_refused_at_the_start_without_the_password(variable, url):
+    urls = (url,) if variable == "DATABASE_URL" else (PRIMARY, url)
+    with pytest.raises(ImproperlyConfigured, match=f"^{variable} cannot be read: ") as refused:
+        databases(*urls, max_age_seconds=60)
+    assert "sec" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("postgresql://u:p%23@one/t", "one"), ("postgres://u:p#[@one/t", "one"), ("postgres:///t", "")],
+)
+def test_addresses_of_postgresql_are_read(url, host):
+    assert databases(url, max_age_seconds=60)["default"]["HOST"] == host
 
 
 @pytest.mark.parametrize(

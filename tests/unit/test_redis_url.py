@@ -20,6 +20,27 @@ def test_other_urls_are_left_to_redis_py(url):
     assert channel_layers(url, "p:")["default"]["CONFIG"]["hosts"] == [{"address": url, "socket_connect_timeout": 2}]
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense words",
+        "localhost:6379",
+        "http://one",
+        "redis://u:secret@one:port/0",
+        "redis://u:sec#ret@one/0",
+        "redis://u:sec/ret@one/0",
+        "redis://u:secret@one/tracker",
+        "redis://u:secret@one/0?socket_timeouts=3",
+        "redis+sentinel://u:sec#ret@one/fleet",
+    ],
+)
+@pytest.mark.parametrize("variable", ["REDIS_URL", "QUEUE_REDIS_URL"])
+def test_what_cannot_be_read_of_one_server_is_refused_at_the_start_without_the_password(variable, url):
+    with pytest.raises(ImproperlyConfigured, match=f"^{variable} cannot be read. ") as refused:
+        caches(url, "c") if variable == "REDIS_URL" else queue_url(url)
+    assert "sec" not in str(refused.value)
+
+
 def test_it_names_sentinels_the_master_and_how_to_log_in():
     address = sentinel_address(WHOLE)
     assert address.sentinels == (("one", 26380), ("::1", 26379), ("three", 26379))
@@ -55,7 +76,7 @@ def test_connections_are_of_the_kind_that_is_closed_after_an_error(scheme, kind)
         ("redis+sentinel://u:secret@/fleet", "without a host"),
         ("redis+sentinel://u:secret@one,,two/fleet", "without a host"),
         ("redis+sentinel://u:secret@one/fleet/x", "no number of a database"),
-        ("redis+sentinel://u:secret@one:99999/fleet", "Port out of range"),
+        ("redis+sentinel://u:secret@one:99999/fleet", "The port of a Sentinel is none"),
         ("redis+sentinel://u:secret@one/fleet?socket_timeout=3", "'socket_timeout' is not an option"),
         ("redis+sentinel://u:secret@one/fleet?ssl_ca_certs=/x", "needs rediss"),
     ],
