@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from ipaddress import ip_network
 from typing import Any
 
@@ -135,6 +136,17 @@ def check_networks_and_hours(**_: Any) -> list[CheckMessage]:
     except ValueError as error:
         texts.append(f"BUSINESS_HOURS: {error}")
     return [Error(text, hint="See .env.example.", id="tasks_app.E011") for text in texts]
+
+
+@register("tasks")
+def check_mail(**_: Any) -> list[CheckMessage]:
+    """E012: settings by which no e-mail could be sent."""
+    texts: list[str] = []
+    if settings.EMAIL_USE_TLS and settings.EMAIL_USE_SSL:
+        texts.append("EMAIL_USE_TLS and EMAIL_USE_SSL exclude each other.")
+    if "@" not in parseaddr(settings.DEFAULT_FROM_EMAIL)[1]:
+        texts.append(f"DEFAULT_FROM_EMAIL: {settings.DEFAULT_FROM_EMAIL!r} is no address.")
+    return [Error(text, hint="See .env.example.", id="tasks_app.E012") for text in texts]
 
 
 def _is_network(text: str) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management.base import SystemCheckError
 
 from tasks_app.checks import (
     check_cluster_options,
     check_command_ways,
+    check_mail,
     check_networks_and_hours,
     check_proxies,
     check_queues,
 )
+from trackerproject.web import settle
 
 
 def test_the_projects_own_settings_pass():
@@ -90,3 +93,24 @@ def test_a_proxy_that_tells_the_scheme_alone_is_noticed(settings):
 def test_settings_by_which_no_command_could_be_sent_are_refused(setting, changes, ids, settings):
     setattr(settings, setting, {**getattr(settings, setting), **changes})
     assert [one.id for one in check_command_ways()] == ids
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ({"DEFAULT_FROM_EMAIL": "Fleet <fleet@example.org>", "EMAIL_USE_SSL": True}, []),
+        ({"DEFAULT_FROM_EMAIL": "fleet"}, ["DEFAULT_FROM_EMAIL: 'fleet' is no address."]),
+        ({"EMAIL_USE_TLS": True, "EMAIL_USE_SSL": True}, ["EMAIL_USE_TLS and EMAIL_USE_SSL exclude each other."]),
+    ],
+)
+def test_settings_by_which_no_mail_could_be_sent_are_refused(settings, values, texts):
+    for name, value in values.items():
+        setattr(settings, name, value)
+    assert [error.msg for error in check_mail()] == texts
+
+
+def test_a_web_process_starts_with_no_setting_that_would_be_ignored(settings):
+    """It ran without a word, where a cluster did not."""
+    settings.INGEST_OSMAND_SPEED_UNIT = "furlongs"
+    with pytest.raises(SystemCheckError, match="INGEST_OSMAND_SPEED_UNIT must be one of knots"):
+        settle()
