@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tasks_app.geo.engine_time import HOLDS_SECONDS
 from tasks_app.geo.figures import Columns, figures_of_parts, total
-from tasks_app.geo.motion import segment_metrics
 from tasks_app.geo.motion_rules import motion_rules
 from tasks_app.geo.steps import read_steps
 from tests.support.drawn_tracks import KINDS, drawn_tracks
+from tests.support.figures import whole_figures
 
 NAN = float("nan")
 
@@ -33,7 +33,7 @@ def test_idle_is_a_part_of_standing_and_of_the_engines_time(track, kind, random,
         assert part.idle_seconds <= part.engine_seconds + 1e-6
         assert part.idle_seconds <= part.stopped_seconds + 1e-6
         assert part.engine_seconds <= part.idle_seconds + part.moving_seconds + 1e-6
-    whole = segment_metrics(*track, ignition=ignition, rules=motion_rules(kind))
+    whole = whole_figures(*track, ignition=ignition, rules=motion_rules(kind))
     assert total(parts).idle_seconds == pytest.approx(whole.idle_seconds, abs=1e-3)
 
 
