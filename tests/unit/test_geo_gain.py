@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks_app.geo.motion import detect_trips, segment_metrics
+from tasks_app.geo.motion import detect_trips
 from tasks_app.geo.motion_rules import RULES_BY_KIND, motion_rules
+from tests.support.figures import whole_figures
 from tests.support.noise import legs, noisy
 
 HOUR = 3600.0
@@ -22,7 +23,7 @@ BLOCKS = [(0, 120, 4), (90, 120, 4)] * 17
 @pytest.mark.parametrize(("meters", "seconds"), [(5, 0), (30, 0), (5, 90), (15, 90), (30, 30), (30, 90), (30, 300)])
 def test_a_parked_device_makes_no_trip_and_no_way_however_its_position_strays(kind, every, meters, seconds):
     track = noisy(legs(every, (12 * HOUR,)), meters, seconds, seed=meters + seconds)
-    metrics = segment_metrics(*track, rules=motion_rules(kind))
+    metrics = whole_figures(*track, rules=motion_rules(kind))
     assert detect_trips(*track, rules=motion_rules(kind)) == []
     assert (metrics.distance_meters, metrics.moving_seconds, metrics.max_speed_kph) == (0, 0, 0)
     assert metrics.stopped_seconds == 12 * HOUR
@@ -36,7 +37,7 @@ def test_speeds_that_a_parked_device_sends_make_no_trip_of_its_scatter(kind, eve
     track = noisy(legs(every, (6 * HOUR,)), meters, seconds, seed=meters + seconds)
     speeds = np.abs(np.random.default_rng(1).normal(0.0, sent_kph, len(track[0])))
     assert detect_trips(*track, speeds, rules=motion_rules(kind)) == []
-    assert segment_metrics(*track, speeds, rules=motion_rules(kind)).distance_meters < 20
+    assert whole_figures(*track, speeds, rules=motion_rules(kind)).distance_meters < 20
 
 
 @pytest.mark.parametrize("every", [1.0, 5.0, 10.0, 30.0, 60.0])
@@ -44,7 +45,7 @@ def test_speeds_that_a_parked_device_sends_make_no_trip_of_its_scatter(kind, eve
 def test_white_errors_of_50_meters_without_speeds_make_no_trip(kind, every):
     track = noisy(legs(every, (12 * HOUR,)), 50, 0)
     assert detect_trips(*track, rules=motion_rules(kind)) == []
-    assert segment_metrics(*track, rules=motion_rules(kind)).distance_meters < 50
+    assert whole_figures(*track, rules=motion_rules(kind)).distance_meters < 50
 
 
 @pytest.mark.parametrize("every", [1.0, 10.0, 30.0])
@@ -66,7 +67,7 @@ def test_a_way_at_jittering_sent_speeds_is_as_long_as_it_is(kind, kph, way, ever
     jitter = np.random.default_rng(1).normal(0.0, 0.5, len(since))
     goes = (since > 0) & (since <= way[0][1] / kph * 3.6)
     speeds = np.abs(np.where(goes, kph, 0.0) + jitter)
-    metrics = segment_metrics(*track, speeds, rules=motion_rules(kind))
+    metrics = whole_figures(*track, speeds, rules=motion_rules(kind))
     assert metrics.distance_meters == pytest.approx(way[0][1], rel=0.03)
     assert metrics.average_speed_kph <= metrics.max_speed_kph < kph + 3
     assert len(detect_trips(*track, speeds, rules=motion_rules(kind))) == 1
@@ -74,7 +75,7 @@ def test_a_way_at_jittering_sent_speeds_is_as_long_as_it_is(kind, kph, way, ever
 
 def test_a_parked_device_heard_of_every_hour_makes_no_way():
     track = noisy(legs(HOUR, (1000 * HOUR,)), 30, 300)
-    assert segment_metrics(*track, rules=motion_rules("phone")).distance_meters == 0
+    assert whole_figures(*track, rules=motion_rules("phone")).distance_meters == 0
 
 
 @pytest.mark.parametrize("every", [1.0, 5.0, 10.0])
@@ -92,7 +93,7 @@ def test_a_parked_device_heard_of_every_hour_makes_no_way():
 def test_a_slow_or_short_or_winding_way_counts(every, meters, seconds, kind, way, kilometers):
     track = noisy(legs(every, STAND, *way, STAND), meters, seconds)
     (trip,) = detect_trips(*track, rules=motion_rules(kind))
-    metrics = segment_metrics(*track, rules=motion_rules(kind))
+    metrics = whole_figures(*track, rules=motion_rules(kind))
     # a fix every ten seconds cuts the corners of the city
     assert 0.9 * kilometers < metrics.distance_meters / 1000 < 1.06 * kilometers
     assert trip.distance_meters == pytest.approx(metrics.distance_meters, rel=0.02)
@@ -100,7 +101,7 @@ def test_a_slow_or_short_or_winding_way_counts(every, meters, seconds, kind, way
 
 @pytest.mark.parametrize("meters", [0, 3])
 def test_crawling_in_a_parking_lot_counts_where_fixes_follow_each_other_closely(meters):
-    metrics = segment_metrics(*noisy(legs(1.0, STAND, *LOT, STAND), meters, 60), rules=motion_rules("car"))
+    metrics = whole_figures(*noisy(legs(1.0, STAND, *LOT, STAND), meters, 60), rules=motion_rules("car"))
     assert 330 < metrics.distance_meters < 400  # of 380
 
 
@@ -108,11 +109,11 @@ def test_crawling_in_a_parking_lot_counts_where_fixes_follow_each_other_closely(
 def test_crawling_in_a_parking_lot_counts_where_speeds_are_sent(every):
     way = legs(every, STAND, *LOT, STAND)
     speeds = [8.0 if 600 < seconds <= 770 else 0.0 for seconds in way[0]]
-    metrics = segment_metrics(*noisy(way, 3, 60), speeds, rules=motion_rules("car"))
+    metrics = whole_figures(*noisy(way, 3, 60), speeds, rules=motion_rules("car"))
     assert 300 < metrics.distance_meters < 480
 
 
 def test_the_way_of_a_walk_is_not_the_sum_of_the_errors_of_a_fix_a_second():
-    metrics = segment_metrics(*noisy(legs(1.0, (0, 4000, 4)), 3, 0), rules=motion_rules("phone"))
+    metrics = whole_figures(*noisy(legs(1.0, (0, 4000, 4)), 3, 0), rules=motion_rules("phone"))
     assert metrics.distance_meters < 4800  # of 20 km from fix to fix
     assert metrics.max_speed_kph < 12  # of 64 km/h
