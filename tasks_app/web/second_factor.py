@@ -72,12 +72,17 @@ def password_was_right(request: HttpRequest) -> None:
 
 
 def pending_log_in(request: HttpRequest) -> tuple[Any, str] | None:
-    """The account that waits for its code, and the page after it; None where none waits any more."""
+    """The account that waits for its code, and the page after it; None where none waits any more.
+
+    One whose second factor was removed meanwhile begins again: no code is good for it.
+    """
     found = request.session.get(_PENDING)
     if not found or found["until"] < time.time():
         return None
     user = get_user_model().objects.filter(pk=found["user_id"], is_active=True).first()
     if user is None or not constant_time_compare(user.get_session_auth_hash(), found["hash"]):
+        return None
+    if not has_second_factor(user):
         return None
     user.backend = found["backend"]
     return user, found["next"]
@@ -134,8 +139,11 @@ def demand_second_factor(
 
 
 def _is_unverified_staff(request: HttpRequest) -> bool:
+    """Whether the demand is not met: a session keeps its mark when the factor is switched off."""
     user = request.user
-    return bool(user.is_authenticated and user.is_staff and DEVICE_ID_SESSION_KEY not in request.session)
+    if not (user.is_authenticated and user.is_staff):
+        return False
+    return DEVICE_ID_SESSION_KEY not in request.session or not has_second_factor(user)
 
 
 def open_without_second_factor(view: V) -> V:

@@ -11,9 +11,11 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.sessions.models import Session
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.plugins.otp_totp.models import TOTPDevice
 from knox.crypto import hash_token
 from knox.models import get_token_model
 
@@ -87,14 +89,16 @@ def _session_users(credentials: Iterable[Credential]) -> dict[Credential, Any]:
 
 def _active_users(keys: set[str | None]) -> dict[str, Any]:
     users = get_user_model().objects.filter(pk__in=[key for key in keys if key], is_active=True)
-    return {str(user.pk): user for user in users}
+    factors = TOTPDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+    return {str(user.pk): user for user in users.annotate(has_second_factor=Exists(factors))}
 
 
 def _is_session_of(user: Any, data: dict[str, Any]) -> bool:
     """As Django's own `get_user` decides: a changed password ends all sessions of before."""
     if data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return False
-    if settings.STAFF_TWO_FACTOR and user.is_staff and DEVICE_ID_SESSION_KEY not in data:
+    is_verified = DEVICE_ID_SESSION_KEY in data and user.has_second_factor
+    if settings.STAFF_TWO_FACTOR and user.is_staff and not is_verified:
         return False
     session_hash = data.get(HASH_SESSION_KEY, "")
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())

@@ -70,10 +70,16 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
 
     @action(description=_("Remove the second factor of the selected people"), permissions=["change"])
     def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Let people who lost their phone and codes in by password again. Their sessions and tokens end."""
+        """Let people who lost their phone and codes in by password again. Their sessions and tokens end.
+
+        One's own takes a code, as on the page on which it is switched off.
+        """
         removed = 0
         for user in queryset:
-            if may_take_over(request.user, user) and remove_second_factor(user=user):
+            if user == request.user:
+                own = _("Your own second factor is switched off on the page Two-factor log-in, with a code.")
+                self.message_user(request, own, messages.WARNING)
+            elif may_take_over(request.user, user) and remove_second_factor(user=user):
                 log_out_everywhere(user=user)
                 self.log_change(request, user, str(_("Second factor removed.")))
                 removed += 1

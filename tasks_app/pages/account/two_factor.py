@@ -87,7 +87,11 @@ def log_in_code(request: HttpRequest) -> HttpResponse:
 @login_required
 def two_factor(request: Any) -> HttpResponse:
     """Set the second factor up; or, where it is on, renew the recovery codes or switch it off with a code."""
-    return _change(request) if has_second_factor(request.user) else _set_up(request)
+    if not has_second_factor(request.user):
+        return _set_up(request)
+    if request.session.pop(_KEY, None):
+        return _set_up_elsewhere(request)
+    return _change(request)
 
 
 def _set_up(request: Any) -> HttpResponse:
@@ -100,6 +104,8 @@ def _set_up(request: Any) -> HttpResponse:
             del request.session[_KEY]
             mark_verified(request)
             return _codes(request, codes)
+        if has_second_factor(request.user):
+            return _set_up_elsewhere(request)
         form.add_error("code", _("This code is wrong. Look whether the clock of your phone is right."))
     context = {
         "title": _("Two-factor log-in"),
@@ -109,6 +115,15 @@ def _set_up(request: Any) -> HttpResponse:
         "is_demanded": settings.STAFF_TWO_FACTOR and request.user.is_staff,
     }
     return render(request, "tasks_app/pages/two_factor_set_up.html", context)
+
+
+def _set_up_elsewhere(request: HttpRequest) -> HttpResponse:
+    """Say that the key which this session showed is no good: an app that has it makes wrong codes only."""
+    request.session.pop(_KEY, None)
+    messages.warning(
+        request, _("Two-factor log-in was set up elsewhere meanwhile, with another key than the one shown here.")
+    )
+    return redirect("pages:two_factor")
 
 
 def _change(request: Any) -> HttpResponse:

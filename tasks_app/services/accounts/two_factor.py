@@ -15,6 +15,7 @@ from binascii import unhexlify
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
@@ -51,13 +52,18 @@ def key_address(user: Any, key: str) -> str:
 
 @transaction.atomic
 def set_second_factor(*, user: Any, key: str, code: str) -> list[str]:
-    """Ask for codes of this key from now on, if `code` is one. Return new recovery codes, nothing for a wrong code."""
+    """Ask for codes of this key from now on, if `code` is one. Return new recovery codes.
+
+    Nothing is returned, and nothing changed, for a wrong code and for a user who has a second factor already.
+    """
     totp = TOTP(unhexlify(key))
     totp.time = time.time()
     digits = _plain(code)
     if not _DIGITS.fullmatch(digits) or not totp.verify(int(digits), TOLERANCE_STEPS):
         return []
-    remove_second_factor(user=user)
+    _one_after_the_other(user)
+    if has_second_factor(user):
+        return []
     # The code that was just shown is used up.
     TOTPDevice.objects.create(user=user, name="app", key=key, confirmed=True, drift=totp.drift, last_t=totp.t())
     return renew_recovery_codes(user=user)
@@ -66,6 +72,7 @@ def set_second_factor(*, user: Any, key: str, code: str) -> list[str]:
 @transaction.atomic
 def renew_recovery_codes(*, user: Any) -> list[str]:
     """Replace the recovery codes of a user. They are returned this once; hashes are kept."""
+    _one_after_the_other(user)
     StaticDevice.objects.filter(user=user).delete()
     device = StaticDevice.objects.create(user=user, name="recovery", confirmed=True)
     codes = [secrets.token_hex(8) for _number in range(RECOVERY_CODES)]
@@ -81,7 +88,8 @@ def recovery_codes_left(user: Any) -> int:
 def is_right_code(*, user: Any, code: str) -> bool:
     """Whether this is a code of the user's app or a recovery code. It is good once."""
     plain = _plain(code)
-    device = _devices_of(user).select_for_update().first()
+    _one_after_the_other(user)
+    device = _devices_of(user).first()
     if device is None:
         return False
     if _DIGITS.fullmatch(plain):
@@ -92,8 +100,14 @@ def is_right_code(*, user: Any, code: str) -> bool:
 @transaction.atomic
 def remove_second_factor(*, user: Any) -> bool:
     """Ask for no code any more; return whether one was asked for."""
+    _one_after_the_other(user)
     StaticDevice.objects.filter(user=user).delete()
     return TOTPDevice.objects.filter(user=user).delete()[0] > 0
+
+
+def _one_after_the_other(user: Any) -> None:
+    """Let no two requests use or change the second factor of a user at the same moment, until the transaction ends."""
+    list(get_user_model().objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
 
 
 def _devices_of(user: Any) -> Any:

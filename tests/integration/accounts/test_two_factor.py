@@ -15,8 +15,10 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tasks_app.services.accounts import issue_token, new_key, set_second_factor
+from tasks_app.services.accounts import issue_token, new_key, renew_recovery_codes, set_second_factor
+from tasks_app.websockets.identity import Credential, current_access
 from tests.support.rights import pages_of
+from tests.support.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -186,6 +188,66 @@ def test_a_session_of_before_the_factor_was_set_up_begins_again(staff, settings)
     by_password(staff, before, next="/admin/")
     assert before.post(CODE, {"code": code_of(key)})["Location"] == "/admin/"
     assert before.get("/admin/").status_code == 200
+
+
+def test_a_session_that_had_the_factor_opens_nothing_for_staff_once_it_is_switched_off(operator, settings):
+    _key, codes = with_second_factor(operator)
+    client, _answer = by_password(operator)
+    client.post(CODE, {"code": codes[0]})
+    assert client.post(SET_UP, {"code": codes[1], "remove": "1"}).status_code == 302
+    settings.STAFF_TWO_FACTOR = True
+    assert is_in(client)
+    credential = Credential("session", client.session.session_key)
+    assert current_access([credential])
+    operator.is_staff = True
+    operator.save()
+    assert client.get("/")["Location"] == SET_UP
+    assert current_access([credential]) == {}
+
+
+def test_staff_do_not_take_their_own_factor_off_among_the_users(staff, operator):
+    with_second_factor(staff)
+    with_second_factor(operator)
+    chosen = {"action": "remove_second_factors", "_selected_action": [staff.pk, operator.pk]}
+    answer = pages_of(staff).post("/admin/auth/user/", chosen, follow=True)
+    assert "with a code" in answer.content.decode()
+    assert TOTPDevice.objects.get().user == staff
+
+
+def test_a_key_that_was_shown_is_told_from_the_one_that_was_set_up_elsewhere(operator):
+    here, there = pages_of(operator), pages_of(operator)
+    keys = []
+    for client in (here, there):
+        client.get(SET_UP)
+        keys.append(client.session["two_factor_key"])
+    assert here.post(SET_UP, {"code": code_of(keys[0])}).status_code == 200
+    answer = there.post(SET_UP, {"code": code_of(keys[1])}, follow=True)
+    assert "was set up elsewhere" in answer.content.decode()
+    assert "was set up elsewhere" not in there.get(SET_UP).content.decode()
+    assert TOTPDevice.objects.get().key == keys[0]
+
+
+def test_who_waits_for_a_code_when_the_factor_is_removed_begins_again(operator, staff):
+    with_second_factor(operator)
+    client, _answer = by_password(operator)
+    chosen = {"action": "remove_second_factors", "_selected_action": [operator.pk]}
+    pages_of(staff).post("/admin/auth/user/", chosen)
+    assert client.post(CODE, {"code": "000000"})["Location"] == "/login/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_set_up_in_two_browsers_at_once_leaves_one_factor_and_its_codes(operator):
+    shown = []
+
+    def set_up() -> None:
+        key = new_key()
+        shown.append(set_second_factor(user=operator, key=key, code=code_of(key)))
+
+    in_threads(*[set_up] * 4)
+    assert sorted(map(len, shown)) == [0, 0, 0, 10]
+    assert (TOTPDevice.objects.count(), StaticToken.objects.count()) == (1, 10)
+    in_threads(*[lambda: renew_recovery_codes(user=operator)] * 4)
+    assert StaticToken.objects.count() == 10
 
 
 def test_members_and_tokens_that_exist_are_not_asked_for_it(operator, staff, settings):
