@@ -280,6 +280,7 @@ AXES_FAILURE_LIMIT = env.count("LOGIN_FAILURE_LIMIT", default=10)
 AXES_COOLOFF_TIME = timedelta(minutes=env.count("LOGIN_LOCKOUT_MINUTES", default=15))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_SENSITIVE_PARAMETERS = ["code"]  # beside the password: of a recovery code with one wrong letter the rest is right
 # Failures of unknown devices: on one account from everywhere, and of one address on all accounts.
 LOGIN_ACCOUNT_FAILURE_LIMIT = env.count("LOGIN_ACCOUNT_FAILURE_LIMIT", default=30)
 LOGIN_ADDRESS_FAILURE_LIMIT = env.count("LOGIN_ADDRESS_FAILURE_LIMIT", default=20)
@@ -309,8 +310,7 @@ TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 TLS_PROXIES = [*TRUSTED_PROXIES, *(["127.0.0.0/8", "::1", "unix"] if BEHIND_TLS_PROXY else [])]
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BATCH_BYTES
-# A request whose body stops coming for so long ends with 408.
-BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)
+BODY_IDLE_SECONDS = env.float("BODY_IDLE_SECONDS", default=20.0)  # A body that stops coming for so long ends with 408.
 # Where security problems are to be reported, as /.well-known/security.txt says (RFC 9116). Without one there is no such page.
 SECURITY_CONTACTS = env.list("SECURITY_CONTACTS", default=[])
 

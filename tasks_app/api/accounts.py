@@ -99,6 +99,7 @@ class LogoutView(ApiView):
 def _raise_without_second_factor(request: Request, user: Any, code: str) -> None:
     """Return if the account has no second factor, or its code was sent. Raises APIException."""
     if lacks_second_factor(user):
+        password_was_right(request._request)
         text = _("Staff need a second factor here; set it up on the page Two-factor log-in.")
         raise PermissionDenied(text, "second_factor_missing")
     if not has_second_factor(user):

@@ -92,7 +92,7 @@ def check_code(request: HttpRequest, user: Any, code: str) -> None:
     """Return if the code is a good one. Limited as passwords are. Raises WrongCode, TooManyAttempts, redis.RedisError."""
     username, device = user.get_username(), known_device(request, user.get_username())
     address = request.META.get("REMOTE_ADDR") or ""
-    attempt = admit(username=f"{_MARK} {username}", address=address, device=device and f"{_MARK}:{device}")
+    attempt = admit(username=username, address=address, device=device, is_code=True)
     if not is_right_code(user=user, code=code[:MAX_CODE_CHARS]):
         user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
         raise WrongCode

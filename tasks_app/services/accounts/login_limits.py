@@ -22,6 +22,7 @@ from tasks_app.utils.redis_client import redis_client
 FIRST_WAIT_SECONDS = 5
 # The wait has reached any maximum by then; counting on would only make it take longer to be forgotten.
 MAX_DOUBLINGS = 10
+OWN_FORGET_SECONDS = 3600
 KNOWN_ADDRESSES_PER_ACCOUNT = 20
 
 
@@ -59,14 +60,16 @@ def account_key(username: str) -> str:
     return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def admit(*, username: str, address: str, device: str = "") -> Attempt:
-    """Count an attempt. Raises TooManyAttempts, redis.RedisError.
+def admit(*, username: str, address: str, device: str = "", is_code: bool = False) -> Attempt:
+    """Count an attempt, at the password or at the code of the second factor. Raises TooManyAttempts, redis.RedisError.
 
     A known device, or an address from which this account was logged in to, answers for its own failures only: nobody else
     can use those up. Everybody else shares what the account and the address allow.
     """
-    account, address = account_key(username), limit_key(address)
+    account, address = _counted_account(username, is_code), limit_key(address)
     budgets = _budgets(account, address, device)
+    if device:
+        _note_device(account, device)
     waits = [str(value) for one in budgets for value in (one.free, one.forget_seconds, one.longest_wait_seconds)]
     keys = [_key(one.name) for one in budgets]
     answer = script(redis_client(), "admit_login")(keys, [FIRST_WAIT_SECONDS, MAX_DOUBLINGS, *waits])
@@ -108,22 +111,45 @@ def uncounted_attempt(*, username: str, address: str, device: str) -> Attempt:
 
 
 def forget_failures(*, username: str, address: str) -> None:
-    """Let this account be tried again at once, by this address too. Raises redis.RedisError."""
-    account, address = account_key(username), limit_key(address)
-    budgets = (_pair(account, address), *_shared_budgets(account, address))
-    redis_client().delete(*[_key(budget.name) for budget in budgets])
+    """Let this account be tried again at once, password and code, by this address and the devices known to it, too.
+
+    Raises redis.RedisError.
+    """
+    redis, address = redis_client(), limit_key(address)
+    for account in (_counted_account(username, is_code) for is_code in (False, True)):
+        devices = [_device(account, device.decode()) for device in redis.smembers(_devices_key(account))]
+        budgets = (_pair(account, address), *_shared_budgets(account, address), *devices)
+        redis.delete(*[_key(budget.name) for budget in budgets])
+
+
+def _counted_account(username: str, is_code: bool) -> str:
+    """The account as its counts name it: codes have counts of their own, which no name typed at a log-in comes to."""
+    return f"{account_key(username)}:code" if is_code else account_key(username)
+
+
+def _note_device(account: str, device: str) -> None:
+    """Keep which devices have counts of this account, for `forget_failures`, as long as they are kept themselves."""
+    kept_seconds = (settings.AXES_FAILURE_LIMIT + MAX_DOUBLINGS) * OWN_FORGET_SECONDS + _longest_wait_seconds()
+    pipeline = redis_client().pipeline()
+    pipeline.sadd(_devices_key(account), device)
+    pipeline.expire(_devices_key(account), kept_seconds)
+    pipeline.execute()
 
 
 def _budgets(account: str, address: str, device: str) -> tuple[Budget, ...]:
     if device:
-        return (_own(f"device:{device}"),)
+        return (_device(account, device),)
     if _is_known(account, address):
         return (_pair(account, address),)
     return (_pair(account, address), *_shared_budgets(account, address))
 
 
 def _own(name: str) -> Budget:
-    return Budget(name, settings.AXES_FAILURE_LIMIT, 3600, _longest_wait_seconds())
+    return Budget(name, settings.AXES_FAILURE_LIMIT, OWN_FORGET_SECONDS, _longest_wait_seconds())
+
+
+def _device(account: str, device: str) -> Budget:
+    return _own(f"device:{account}:{device}")
 
 
 def _pair(account: str, address: str) -> Budget:
@@ -144,6 +170,10 @@ def _is_known(account: str, address: str) -> bool:
         return False
     since = redis_client().zscore(_known_key(account), address)
     return since is not None and time.time() - float(since) < settings.LOGIN_DEVICE_DAYS * 86_400
+
+
+def _devices_key(account: str) -> str:
+    return _key(f"devices:{account}")
 
 
 def _known_key(account: str) -> str:

@@ -7,6 +7,7 @@ import time
 from binascii import unhexlify
 
 import pytest
+from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
@@ -214,6 +215,11 @@ def test_staff_do_not_take_their_own_factor_off_among_the_users(staff, operator)
     assert TOTPDevice.objects.get().user == staff
 
 
+def test_a_right_password_of_staff_without_the_demanded_factor_is_no_failure(staff, settings):
+    settings.STAFF_TWO_FACTOR, settings.AXES_FAILURE_LIMIT = True, 2
+    assert {by_api(staff).json()["code"] for _turn in range(4)} == {"second_factor_missing"}
+
+
 def test_a_key_that_was_shown_is_told_from_the_one_that_was_set_up_elsewhere(operator):
     here, there = pages_of(operator), pages_of(operator)
     keys = []
@@ -233,6 +239,34 @@ def test_who_waits_for_a_code_when_the_factor_is_removed_begins_again(operator, 
     chosen = {"action": "remove_second_factors", "_selected_action": [operator.pk]}
     pages_of(staff).post("/admin/auth/user/", chosen)
     assert client.post(CODE, {"code": "000000"})["Location"] == "/login/"
+
+
+def test_names_typed_at_the_log_in_do_not_use_the_tries_at_codes_up(operator, settings):
+    settings.AXES_FAILURE_LIMIT = settings.LOGIN_ACCOUNT_FAILURE_LIMIT = 2
+    key, _codes = with_second_factor(operator)
+    for _turn in range(3):
+        Client().post("/login/", {"username": f"second factor {operator.username}", "password": "x"})
+    assert by_password(operator)[0].post(CODE, {"code": code_of(key)}).status_code == 302
+
+
+def test_deleting_a_failed_log_in_lets_them_try_codes_and_known_devices_again(operator, staff, settings):
+    settings.AXES_FAILURE_LIMIT = 2
+    key, codes = with_second_factor(operator)
+    known, _answer = by_password(operator)
+    known.post(CODE, {"code": codes[0]})
+    known.post("/logout/")
+    for client in (known, Client()):
+        by_password(operator, client)
+        for code in ("000000", "000000", code_of(key)):
+            assert client.post(CODE, {"code": code}).status_code == 200
+    for _turn in range(3):
+        answer = known.post("/login/", {"username": operator.username, "password": "x"})
+    assert answer.status_code == 429
+    assert "000000" not in AccessAttempt.objects.latest("pk").post_data
+    pages_of(staff).post(f"/admin/axes/accessattempt/{AccessAttempt.objects.latest('pk').pk}/delete/", {"post": "yes"})
+    by_password(operator, known)
+    assert known.post(CODE, {"code": codes[1]}).status_code == 302
+    assert by_password(operator)[0].post(CODE, {"code": codes[2]}).status_code == 302
 
 
 @pytest.mark.django_db(transaction=True)
