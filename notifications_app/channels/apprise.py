@@ -60,12 +60,13 @@ class AppriseChannel(Channel):
         except Unreadable as error:
             reason = _("Its secrets cannot be decrypted any more; enter the address again.")
             raise DeliveryError(reason, permanent=True, disables=True) from error
+        title = one_line(notification.subject)
         answer = _ask(
             {
                 "action": "send",
                 "url": url,
-                "title": one_line(notification.subject),
-                "body": body(notification.body_text, MAX_TEXT_LENGTH),
+                "title": title,
+                "body": without_title(body(notification.body_text, MAX_TEXT_LENGTH), title),
                 "type": "failure" if MESSAGE_KINDS[notification.kind].is_failure else "info",
                 "allowed_networks": settings.OUTGOING_ALLOWED_NETWORKS,
             }
@@ -78,6 +79,12 @@ class AppriseChannel(Channel):
             raise DeliveryError(f"{_why(reason)} {detail}".strip(), permanent=True, disables=True)
         is_for_good = _REFUSED_FOR_GOOD.search(detail) is not None
         raise DeliveryError(detail or _("The service refused it."), permanent=is_for_good, disables=is_for_good)
+
+
+def without_title(text: str, title: str) -> str:
+    """`text` without a first line that says what the title says, which stands above it already."""
+    first_line, _end, rest = text.partition("\n")
+    return rest.lstrip() if first_line == title and rest.strip() else text
 
 
 def redacted(text: str, url: str) -> str:

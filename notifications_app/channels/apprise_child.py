@@ -30,6 +30,8 @@ LOCAL_SCHEMAS = {
 MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 MAX_CPU_SECONDS = 20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
+# A text that is longer than a service takes goes in about so many messages; an SMS costs money.
+ENOUGH_MESSAGES = 3
 _PROGRAMS = {
     "subprocess.Popen",
     "os.system",
@@ -82,12 +84,13 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("apprise").addHandler(log)
     sender, plugin = apprise.Apprise(), instantiate(order["url"])
     sender.add(plugin)
+    text = fitted(plugin, order["body"])
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     guard = Guard(networks(order["allowed_networks"]))
     resolve_by_idna_2008()
     sys.addaudithook(guard)
-    ok = sender.notify(title=order["title"], body=order["body"], notify_type=order["type"], body_format="text")
+    ok = sender.notify(title=order["title"], body=text, notify_type=order["type"], body_format="text")
     if guard.refused:
         return {"ok": False, "reason": "private", "detail": guard.refused}
     return {"ok": True} if ok else {"ok": False, "reason": "refused", "detail": " ".join(log.lines)[:1000]}
@@ -100,6 +103,18 @@ def instantiate(url: str) -> Any:
     if plugin is not None:
         plugin.socket_connect_timeout, plugin.socket_read_timeout = CONNECT_SECONDS, READ_SECONDS
     return plugin
+
+
+def fitted(plugin: Any, text: str) -> str:
+    """What of `text` is sent: in pieces where one message of the service is too short, which would refuse it as a whole.
+
+    An address that has `?overflow=` decides for itself.
+    """
+    if "overflow_mode" in vars(plugin):
+        return text
+    plugin.overflow_mode = apprise.OverflowMode.SPLIT
+    most = ENOUGH_MESSAGES * plugin.body_maxlen
+    return text if not 0 < most < len(text) else text[: most - 1].rstrip() + "…"
 
 
 class Guard:

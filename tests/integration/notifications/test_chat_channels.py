@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from django.utils import timezone
@@ -50,6 +52,40 @@ def test_a_chat_service_that_refuses_is_tried_again_unless_it_is_for_good(code, 
         attempt(chat)
     assert Destination.objects.get().is_enabled is not permanent
     assert "t0ken" not in json.dumps(log_of(chat))
+
+
+def test_a_chat_message_says_its_title_once(receiver, chat):
+    Notification.objects.update(subject="Van 1 left Depot", body_text="Van 1 left Depot\n\nFleet: North\n")
+    attempt(chat)
+    content = json.loads(receiver.received[0].body)
+    assert (content["title"], content["message"]) == ("Van 1 left Depot", "Fleet: North")
+
+
+@pytest.mark.parametrize(("query", "messages"), [("", 3), ("?overflow=upstream", 1)])
+def test_a_text_that_is_too_long_for_the_service_goes_in_pieces_unless_its_owner_says_otherwise(
+    query, messages, receiver, chat
+):
+    receiver.answer = lambda handler: answers.plain(handler, 200, b'{"result": [{"status": "ok"}]}')
+    chat.destination.secrets = {"url": f"smseagle://t0ken-of-ana@127.0.0.1:{receiver.port}/15551231234{query}"}
+    chat.destination.save()
+    words = [f"word{number}" for number in range(300)]
+    Notification.objects.update(body_text=" ".join(words))
+    assert attempt(chat) == "sent"
+    pieces = [json.loads(one.body)["params"]["message"] for one in receiver.received]
+    assert len(pieces) == messages
+    assert " ".join(pieces).split() == ["Hello", *words]
+    assert all(len(piece) <= 1200 for piece in pieces) or query
+
+
+def test_a_long_text_by_sms_costs_few_messages():
+    """In a process of its own, as plugins are loaded."""
+    code = (
+        "from notifications_app.channels.apprise_child import fitted, instantiate\n"
+        f"url = 'twilio://AC{'a' * 32}:{'b' * 32}@15551231234/15551231235'\n"
+        "print([len(fitted(instantiate(url), 'x' * length)) for length in (480, 900)])"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[480, 480]"
 
 
 def test_a_chat_service_in_a_private_network_is_refused_by_its_address(receiver, chat, settings):
