@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.mail import EmailMultiAlternatives
-from django.utils import translation
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
@@ -30,15 +29,14 @@ _MAP_ID = "map"
 
 
 def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
-    """The e-mail of a delivery: always the same Message-ID, so that a repeated one is recognised as the same.
+    """The e-mail of a delivery, in the language that is active: always the same Message-ID, so that a repeated one is recognised as the same.
 
     Raises DeliveryError when a file that belongs to it cannot be read, or the address has no domain that could be looked up.
     """
     notification = delivery.notification
     picture = _picture(notification)
     leave_url = unsubscribe_url(notification)
-    with translation.override(_language(notification)):
-        text, html = _texts(notification, with_map=picture is not None, leave_url=leave_url)
+    text, html = _texts(notification, with_map=picture is not None, leave_url=leave_url)
     message = EmailMultiAlternatives(
         subject=one_line(notification.subject),
         body=text,
@@ -112,11 +110,6 @@ def _picture(notification: Notification) -> MIMEImage | None:
     picture.add_header("Content-ID", f"<{_MAP_ID}>")
     picture.add_header("Content-Disposition", "inline", filename="map.png")
     return picture
-
-
-def _language(notification: Notification) -> str:
-    preference = getattr(notification.user, "notification_preference", None)
-    return preference.language if preference else settings.LANGUAGE_CODE
 
 
 def _content_of(attachment: NotificationAttachment) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.functional import Promise
+
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
 from notifications_app.models.kinds import MESSAGE_KINDS, Text
@@ -74,4 +76,4 @@ def _texts(name: str, value: Any, units: Units) -> dict[str, str]:
         return {shown: "" if value is None else write(value, units)}
     if isinstance(value, bool):
         return {name: "1" if value else ""}
-    return {name: str(value)} if isinstance(value, str) else {}
+    return {name: str(value)} if isinstance(value, str | Promise) else {}

@@ -151,6 +151,12 @@ def recipient_of(preference: Preference, fallback_zone: str) -> Recipient:
     return Recipient(language or settings.LANGUAGE_CODE, wanted if _is_zone(wanted) else settings.TIME_ZONE, units)
 
 
+def language_of(user: AbstractUser) -> str:
+    """The language of a user who was read with their preference."""
+    preference = getattr(user, "notification_preference", None)
+    return preference.language if preference else settings.LANGUAGE_CODE
+
+
 def time_zone_or_default(name: str) -> zoneinfo.ZoneInfo:
     """The zone of this name, or the system's where there is no such zone (any more)."""
     return zoneinfo.ZoneInfo(name if _is_zone(name) else settings.TIME_ZONE)

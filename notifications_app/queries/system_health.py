@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count
-from django.utils.translation import gettext as _
+from django.utils.functional import lazy
+from django.utils.translation import gettext_lazy as _
 
 from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job, ScheduleState
@@ -20,9 +22,13 @@ FAILURES_WINDOW = timedelta(hours=1)
 WORKER_LOST = "JobLost"
 
 
+# A text with its values, in the language of whoever reads it.
+_said: Any = lazy(lambda text, **values: text % values, str)
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`level` as in send_system_alert. With `stops_messages` the queue that sends messages is the one in trouble."""
+    """`subject` and `message` are lazy texts; `level` as in send_system_alert. With `stops_messages` the queue that sends messages is the one in trouble."""
 
     key: str
     subject: str
@@ -44,8 +50,8 @@ def _queues() -> Iterator[Trouble]:
             message = _("No worker of the queue %(queue)s sends heartbeats; %(count)d jobs wait.")
             yield Trouble(
                 f"no-workers:{name}",
-                _("Queue %(queue)s has no workers") % {"queue": name},
-                message % {"queue": name, "count": queue.depth},
+                _said(_("Queue %(queue)s has no workers"), queue=name),
+                _said(message, queue=name, count=queue.depth),
                 "critical",
                 stops_messages=name == sends_messages,
             )
@@ -55,8 +61,8 @@ def _queues() -> Iterator[Trouble]:
             )
             yield Trouble(
                 f"queue-age:{name}",
-                _("Queue %(queue)s is behind") % {"queue": name},
-                message % {"queue": name, "minutes": waits_minutes, "count": queue.depth},
+                _said(_("Queue %(queue)s is behind"), queue=name),
+                _said(message, queue=name, minutes=waits_minutes, count=queue.depth),
                 "error",
                 stops_messages=name == sends_messages,
             )
@@ -70,14 +76,14 @@ def _failures(now: datetime) -> Iterator[Trouble]:
             message = _("%(count)d jobs of the task %(task)s failed within the last hour.")
             yield Trouble(
                 f"failed-jobs:{task}",
-                _("Many jobs of %(task)s fail") % {"task": task},
-                message % {"task": task, "count": count},
+                _said(_("Many jobs of %(task)s fail"), task=task),
+                _said(message, task=task, count=count),
                 "error",
             )
     lost = recent.filter(error_class=WORKER_LOST).values_list("task", flat=True).distinct().order_by("task")
     for task in lost:
         message = _("A job of the task %(task)s was given up because its worker died several times while running it.")
-        yield Trouble(f"worker-lost:{task}", _("A job killed its workers"), message % {"task": task}, "error")
+        yield Trouble(f"worker-lost:{task}", _("A job killed its workers"), _said(message, task=task), "error")
 
 
 def _schedules() -> Iterator[Trouble]:
@@ -86,7 +92,7 @@ def _schedules() -> Iterator[Trouble]:
     for state in off.order_by("pk"):
         yield Trouble(
             f"schedule-off:{state.pk}",
-            _("Schedule %(name)s was switched off") % {"name": state.schedule.name},
+            _said(_("Schedule %(name)s was switched off"), name=state.schedule.name),
             state.last_error,
             "error",
         )
@@ -99,5 +105,5 @@ def _disk() -> Iterator[Trouble]:
     percent = 100 * usage.used / usage.total
     if percent >= settings.SYSTEM_ALERT_DISK_PERCENT:
         message = _("%(percent)d %% of the disk of %(place)s are used, %(free)d MiB are free.")
-        values = {"percent": percent, "place": place, "free": usage.free // 2**20}
-        yield Trouble("disk", _("The disk is nearly full"), message % values, "critical")
+        used = _said(message, percent=percent, place=place, free=usage.free // 2**20)
+        yield Trouble("disk", _("The disk is nearly full"), used, "critical")

@@ -7,12 +7,13 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import Channel, DeliveryError
 from notifications_app.channels.registry import CHANNELS
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryState, NotificationKind
+from notifications_app.queries.audience import language_of
 from notifications_app.services.deliveries.backlog import is_backlog_before, merge_backlog
 from notifications_app.services.deliveries.lease import Claim, claim_delivery, give_up_delivery
 from notifications_app.services.deliveries.metrics import DELIVERIES, SEND_SECONDS
@@ -51,6 +52,12 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
     delivery = Delivery.objects.select_related(
         "notification__user__notification_preference", "notification__device", "notification__event", "destination"
     ).get(pk=delivery_id)
+    # What the receiver is told of the delivery, in the log and of a channel that is off, is in their language, too.
+    with translation.override(language_of(delivery.notification.user)):
+        return _delivered(claim, delivery, now)
+
+
+def _delivered(claim: Claim, delivery: Delivery, now: datetime) -> str:
     address = ""
     try:
         channel = _channel(delivery.channel)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 
 from notifications_app.messages.kinds.system import system_message
@@ -17,6 +19,8 @@ from tasks_app.engine import PermanentError
 LEVELS = ("info", "warning", "error", "critical")
 MAX_TITLE_LENGTH = 150
 MAX_MESSAGE_LENGTH = 10_000
+_one_line: Any = lazy(one_line, str)
+_body: Any = lazy(body, str)
 
 
 def alert_administrators(
@@ -24,14 +28,15 @@ def alert_administrators(
 ) -> list[int]:
     """Notify every active administrator, in the application, by e-mail and as rules want; return the notification ids.
 
-    A person notified under this `dedupe_key` (by default one of the job) is not notified again.
+    Lazy texts are in the language of each. A person notified under this `dedupe_key` (by default one of the job) is not
+    notified again.
     """
     if level not in LEVELS:
         raise PermanentError(_("level must be one of %(levels)s.") % {"levels": ", ".join(LEVELS)})
-    title = one_line(subject, MAX_TITLE_LENGTH)
+    title = _one_line(subject, MAX_TITLE_LENGTH)
     if not title:
         raise PermanentError(_("A system alert needs a subject."))
-    alert = system_message(subject=title, message=body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
+    alert = system_message(subject=title, message=_body(message, MAX_MESSAGE_LENGTH), level=level, at=now)
     return notify_with_message(
         alert,
         people=administrators(),

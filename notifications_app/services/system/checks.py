@@ -40,7 +40,7 @@ def _notify_once(trouble: Trouble, *, now: datetime) -> int:
             return 0
         row.notified_at = now
         row.save(update_fields=["notified_at"])
-        log.error("system_trouble", key=trouble.key, subject=trouble.subject, reason=trouble.message)
+        log.error("system_trouble", key=trouble.key, subject=str(trouble.subject), reason=str(trouble.message))
         notified = alert_administrators(
             subject=trouble.subject,
             message=trouble.message,

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from django.utils.formats import number_format
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from tasks_app.models import StorageSample
 from tasks_app.queries.retention import GIGABYTE, storage_alert_days
@@ -15,6 +17,7 @@ from tasks_app.queries.storage_forecast import StorageForecast
 from tasks_app.signals import system_trouble
 
 CRITICAL_DAYS = 7
+_SOON, _REACHED = gettext_lazy("The storage budget will be reached"), gettext_lazy("The storage budget is reached")
 
 
 def sample_storage(*, now: datetime) -> dict[str, Any]:
@@ -47,8 +50,8 @@ def _warn(found: StorageForecast, now: datetime) -> bool:
     year, week, _day = now.isocalendar()
     system_trouble.send(
         sender="tasks_app",
-        subject=_("The storage budget is reached") if not found.days_left else _("The storage budget will be reached"),
-        message=_message(found),
+        subject=_SOON if found.days_left else _REACHED,
+        message=lazy(_message, str)(found),
         level=level,
         key=f"storage:{level}:{year}-{week}",
         now=now,

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
-from notifications_app.models import Delivery, Notification
+from notifications_app.models import Delivery, Notification, NotificationPreference
 from tasks_app.engine import get_task
 from tasks_app.models import (
     BulkAction,
@@ -251,6 +251,14 @@ def test_administrators_are_warned_once_a_week_before_the_budget_is_reached(grow
     assert (notification.user, notification.kind) == (staff, "system")
     assert "GB" in notification.body_text
     assert StorageSample.objects.filter(day=NOW.date(), table="tasks_app_event").count() == 1
+
+
+def test_administrators_are_warned_in_their_language(growing, staff):
+    NotificationPreference.objects.create(user=staff, language="pt-br")
+    assert sample_storage(now=NOW)["warned"] is True
+    notification = Notification.objects.get()
+    assert "O limite de armazenamento será atingido" in notification.subject
+    assert "O banco de dados ocupa" in notification.body_text
 
 
 def test_nobody_is_warned_without_a_budget_or_with_a_large_one(growing, staff, settings):

@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from notifications_app.channels.base import DeliveryError, InvalidDestination
 from notifications_app.channels.webhook import signature_headers
-from notifications_app.models import Delivery, DeliveryAttempt, Destination, EmailOptOut, Notification
+from notifications_app.models import (
+    Delivery,
+    DeliveryAttempt,
+    Destination,
+    EmailOptOut,
+    Notification,
+    NotificationPreference,
+)
 from notifications_app.services.deliveries.sending import NotRetryable, deliver, retry_delivery
 from notifications_app.services.destinations.store import (
     TooManyTests,
@@ -203,6 +210,17 @@ def test_an_address_that_is_gone_is_switched_off_and_its_owner_is_notified(
         attempt(other)
     assert len(receiver.received) == 1
     assert Notification.objects.filter(kind="channel_off").count() == 1
+
+
+def test_a_person_reads_in_their_language_why_a_channel_is_off(receiver, delivery, hook, operator):
+    NotificationPreference.objects.create(user=operator, language="pt-br")
+    receiver.answer = answers.status(302)
+    with pytest.raises(PermanentError):
+        attempt(delivery)
+    hook.refresh_from_db()
+    assert hook.disabled_reason == "302: redirecionamentos não são seguidos; informe o endereço final."
+    assert hook.disabled_reason in Notification.objects.get(kind="channel_off").body_text
+    assert log_of(delivery)[0][2] == hook.disabled_reason
 
 
 def test_a_failed_delivery_can_be_tried_again_with_all_its_attempts(receiver, delivery, hook, run_jobs):

@@ -9,10 +9,11 @@ import pytest
 from django.utils import timezone
 from django_q.models import Schedule
 
-from notifications_app.models import Delivery, Notification, NotificationPreference, SystemTrouble
+from notifications_app.models import Delivery, MessageTemplate, Notification, NotificationPreference, SystemTrouble
 from notifications_app.queries import system_health
 from notifications_app.services.digests.daily_summary import start_due_summaries
 from notifications_app.services.system.checks import check_system
+from notifications_app.services.texts import clear_cache
 from tasks_app.engine import get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats
@@ -84,6 +85,19 @@ def test_administrators_hear_of_the_same_trouble_once_a_day_and_again_when_it_co
     assert not SystemTrouble.objects.exists()
     workers["reports"] = 3600
     assert check_system(now=now + timedelta(hours=28))["notified"] == 1
+
+
+def test_each_administrator_reads_of_trouble_in_their_language(staff, make_user, workers, settings):
+    settings.SYSTEM_ALERT_DISK_PERCENT = 101
+    workers["reports"] = 3600
+    NotificationPreference.objects.create(user=make_user(is_staff=True), language="pt-br")
+    MessageTemplate.objects.create(kind="system", language="pt-br", subject="{{ title }}", text="{{ message }}")
+    clear_cache()
+    assert check_system(now=timezone.now())["notified"] == 1
+    clear_cache()
+    texts = {one.subject: one.body_text for one in Notification.objects.all()}
+    assert "has waited for 60 minutes" in texts["[Error] Queue reports is behind"]
+    assert "espera há 60 minutos" in texts["A fila reports está atrasada"]
 
 
 @pytest.fixture
