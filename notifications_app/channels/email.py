@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # These are about the server or our account on it, not about the message, and can be repaired.
 _OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
+# So are these, to a sender or recipient: log in first (530), and who may send what to whom (RFC 3463, X.7.X).
+_LOG_IN_FIRST, _SECURITY_OR_POLICY = 530, "5.7."
 
 
 class EmailChannel(Channel):
@@ -61,8 +63,14 @@ def is_permanent(error: OSError) -> bool:
     if isinstance(error, _OUR_OWN_TROUBLE):
         return False
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return all(code >= 500 for code, _answer in error.recipients.values())
+        return all(code >= 500 and not _is_about_us(code, text) for code, text in error.recipients.values())
+    if isinstance(error, smtplib.SMTPSenderRefused) and _is_about_us(error.smtp_code, error.smtp_error):
+        return False
     return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+
+
+def _is_about_us(code: int, text: bytes | str) -> bool:
+    return code == _LOG_IN_FIRST or _decoded(text).startswith(_SECURITY_OR_POLICY)
 
 
 def _reason(error: OSError) -> str:
@@ -74,5 +82,8 @@ def _reason(error: OSError) -> str:
 
 
 def _answer(code: int, text: bytes | str) -> str:
-    decoded = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-    return one_line(f"{code} {decoded}")
+    return one_line(f"{code} {_decoded(text)}")
+
+
+def _decoded(text: bytes | str) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text

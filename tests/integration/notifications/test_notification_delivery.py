@@ -16,7 +16,7 @@ from notifications_app.channels.email import is_permanent
 from notifications_app.channels.email_message import message_id
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
-from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.models import Delivery, DeliveryState, Destination, Notification
 from notifications_app.queries.inbox import visible_notifications
 from notifications_app.services.deliveries.lease import LEASE, Claim, claim_delivery
 from notifications_app.services.deliveries.sending import DeliveryBusy, deliver
@@ -105,6 +105,15 @@ def test_it_gives_up_at_once_after_a_permanent_refusal(hook, sink, email_deliver
     setattr(sink, hook, "")
     assert attempt(email_delivery) == "failed"
     assert sink.messages == []
+
+
+def test_a_mail_server_that_does_not_let_us_send_switches_no_address_off(sink, email_delivery):
+    sink.rcpt_answer = "554 5.7.1 <ana@example.org>: Relay access denied"
+    with pytest.raises(DeliveryError, match="Relay access denied"):
+        attempt(email_delivery)
+    assert not Destination.objects.filter(is_enabled=False).exists()
+    sink.rcpt_answer = ""
+    assert attempt(email_delivery) == "sent"
 
 
 def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
@@ -265,9 +274,15 @@ def test_the_sweeper_finds_exactly_what_nobody_works_on(fields, swept, email_del
     [
         (smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"no")}), True),
         (smtplib.SMTPRecipientsRefused({"a@b.c": (450, b"later")}), False),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (550, b"5.1.1 no such user")}), True),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (554, b"5.7.1 <a@b.c>: Relay access denied")}), False),
+        (smtplib.SMTPRecipientsRefused({"a@b.c": (530, b"Authentication required")}), False),
         (smtplib.SMTPDataError(554, b"spam"), True),
+        (smtplib.SMTPDataError(554, b"5.7.1 spam"), True),
         (smtplib.SMTPDataError(452, b"full"), False),
         (smtplib.SMTPSenderRefused(553, b"no", "x@y.z"), True),
+        (smtplib.SMTPSenderRefused(530, b"5.7.0 Must issue a STARTTLS command first", "x@y.z"), False),
+        (smtplib.SMTPSenderRefused(552, b"5.3.4 Message size exceeds fixed limit", "x@y.z"), True),
         (smtplib.SMTPServerDisconnected("gone"), False),
         (smtplib.SMTPAuthenticationError(535, b"bad password"), False),
         (smtplib.SMTPConnectError(554, b"busy"), False),
