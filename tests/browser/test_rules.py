@@ -7,9 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from notifications_app.messages.rendering import Message, Recipient, render_builtin
+from notifications_app.messages.spot import Spot
 from notifications_app.models import Destination, MessageTemplate, Notification, Rule
+from notifications_app.queries.summary import FleetSummary
 from notifications_app.services.destinations import add_destination
 from notifications_app.services.texts import clear_cache
 from tasks_app.models import DeviceState, Event
@@ -92,6 +96,28 @@ def test_the_sentence_is_in_portuguese_on_a_phone(phone, fleet, operator):
     phone.page.locator("[name=min_speed_kph]").fill("95")
     expect(phone.page.locator("[data-sentence]")).to_contain_text("acima de 95 km/h")
     assert phone.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize("kind", ["geofence", "daily_summary", "report_ready"])
+def test_an_email_is_no_wider_than_a_phone_whatever_the_names_in_it(kind, browser):
+    named = {"vehicle": "W" * 100, "fleet": "W" * 100, "geofence": "W" * 100, "about": "W" * 100}
+    figures = FleetSummary("W" * 100, 2, 1, 1, top_devices=[("W" * 100, 7)], offline_devices=[("W" * 100, None)])
+    message = Message(
+        kind,
+        {
+            "heading": "W" * 100,
+            **named,
+            "spot": Spot(timezone.now()),
+            "first_day": timezone.now(),
+            "last_day": timezone.now(),
+            "fleets": [figures],
+            "entered": True,
+        },
+    )
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.set_content(render_builtin(message, Recipient("en", "UTC")).html)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.close()
 
 
 def test_a_rule_is_tried_by_the_name_of_a_device_without_an_event(visit, fleet, operator, device, make_device):
