@@ -38,7 +38,7 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     leave_url = unsubscribe_url(notification)
     text, html = _texts(notification, with_map=picture is not None, leave_url=leave_url)
     message = EmailMultiAlternatives(
-        subject=one_line(notification.subject),
+        subject=_subject(notification),
         body=text,
         to=[_mailable(address)],
         headers=_headers(delivery, leave_url),
@@ -52,6 +52,11 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
     for attachment in notification.attachments.all():
         message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
     return message
+
+
+def _subject(notification: Notification) -> str:
+    """The subject. A name in it that looks like an encoded word (RFC 2047) would be decoded, but for an invisible joiner."""
+    return one_line(notification.subject).replace("=?", "=\u2060?")
 
 
 def _mailable(address: str) -> str:

@@ -31,6 +31,14 @@ def rule(fleet, operator):
     return make_rule(fleet, [operator], channels=["email"], name="Depot by night")
 
 
+def test_a_name_that_looks_like_an_encoded_word_is_not_decoded_in_the_subject(sink, rule, device, run_jobs):
+    type(device).objects.update(name="=?utf-8?q?Bcc=3A_eve=40example.org?=")
+    record_events(device, EventKind.IGNITION_ON)
+    run_jobs("notifications")
+    subject = sink.messages[0]["Subject"]
+    assert subject.replace("\u2060", "") == "=?utf-8?q?Bcc=3A_eve=40example.org?=: ignition on"
+
+
 def leave_path(mail) -> str:
     return re.fullmatch(r"<https://tracker\.example\.org(/unsubscribe/\S+)>", mail["List-Unsubscribe"].strip())[1]
 
