@@ -29,7 +29,8 @@ _MAP_ID = "map"
 
 
 def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
-    """The e-mail of a delivery, in the language that is active: always the same Message-ID, so that a repeated one is recognised as the same.
+    """The e-mail of a delivery, in the language that is active: always the same Message-ID, so that a repeated one is
+    recognised as the same.
 
     Raises DeliveryError when a file that belongs to it cannot be read, or the address has no domain that could be looked up.
     """

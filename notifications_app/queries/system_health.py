@@ -14,6 +14,7 @@ from django.db.models import Count
 from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
+from notifications_app.models.kinds import Text
 from tasks_app.engine import JobState, get_task
 from tasks_app.models import Job, ScheduleState
 from tasks_app.queries.jobs import queue_stats
@@ -28,11 +29,12 @@ _said: Any = lazy(lambda text, **values: text % values, str)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """`subject` and `message` are lazy texts; `level` as in send_system_alert. With `stops_messages` the queue that sends messages is the one in trouble."""
+    """`subject` and `message` may be lazy; `level` as in send_system_alert. With `stops_messages` the queue that sends
+    messages is the one in trouble."""
 
     key: str
-    subject: str
-    message: str
+    subject: Text
+    message: Text
     level: str
     stops_messages: bool = False
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from notifications_app.messages.kinds.system import system_message
 from notifications_app.messages.safe_text import body, one_line
 from notifications_app.models import NotificationKind
+from notifications_app.models.kinds import Text
 from notifications_app.queries.audience import administrators
 from notifications_app.queries.rule_subjects import channels_by_rules
 from notifications_app.services.notifications import job_dedupe_key, notify_with_message
@@ -24,7 +25,7 @@ _body: Any = lazy(body, str)
 
 
 def alert_administrators(
-    *, subject: str, message: str, level: str, now: datetime, dedupe_key: str | None = None
+    *, subject: Text, message: Text, level: str, now: datetime, dedupe_key: str | None = None
 ) -> list[int]:
     """Notify every active administrator, in the application, by e-mail and as rules want; return the notification ids.
 
