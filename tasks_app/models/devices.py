@@ -109,7 +109,7 @@ class Device(models.Model):
 
 
 class DeviceState(models.Model):
-    """State of a device after its newest fix. Written by the pipeline, forward in time; the odometer by roll-ups."""
+    """State of a device after its newest fix. Written by the pipeline, forward in time; its counters by roll-ups."""
 
     device = models.OneToOneField(
         Device, on_delete=models.CASCADE, primary_key=True, related_name="state", verbose_name=_("device")

@@ -6,7 +6,6 @@ import pytest
 from tasks_app.services.positions.derivation import (
     Before,
     carried,
-    engine_seconds_per_device,
     filled_courses,
     filled_speeds,
     rules_of,
@@ -141,24 +140,6 @@ def test_ignition_is_carried_within_a_device_only():
 def test_the_ignition_switches_where_it_differs_from_the_fix_before(sent, known, rows):
     starts, known = (index(0), signs(known)) if sent else (index(), signs())
     assert carried(signs(*sent), index(*[0] * len(sent)), starts, known).switches.tolist() == rows
-
-
-@pytest.mark.parametrize(
-    ("ignition", "seconds", "known", "expected"),
-    [
-        ([1, 1, 0, 1], [NAN, 10, 10, 10], -1, 20),
-        ([1, 1], [5, 10], 1, 15),
-        ([1, 1], [5, 10], 0, 10),
-        ([1, 1], [5, 1801], 1, 5),
-        ([0], [5], 1, 5),
-        ([-1, -1], [5, 10], -1, 0),
-    ],
-)
-def test_the_engine_runs_from_one_word_of_the_ignition_to_the_next(ignition, seconds, known, expected):
-    device = index(*[0] * len(ignition))
-    is_on = carried(signs(*ignition), device, index(0), signs(known))
-    found = engine_seconds_per_device(floats(*seconds), is_on, device, 1)
-    assert found.tolist() == [expected]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@
    fixes around the days, write the roll-ups, delete the dirty days that are still ours.
 
 A neighbouring day is computed too where its figures may differ now: the way over midnight belongs to both days.
-The odometer of the device moves by what the days' distances changed by, in the same transaction.
+The odometer and the engine hours of the device move by what those of the days changed by, in the same transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import connection, transaction
@@ -31,7 +31,7 @@ from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.queries.replica import PRIMARY, await_replica, reads_from
 from tasks_app.services.devices.kept_days import add_to_kept, free_spans, kept_rows, rows_around
-from tasks_app.services.devices.odometer_moves import move_odometer
+from tasks_app.services.devices.odometer_moves import move_counters
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,14 @@ BATCH_DAYS = 500
 # How many days of fixes are in memory at once.
 DAYS_AT_ONCE = 8
 _LOCK_SPACE = 0x44617973  # advisory locks of this module: "Days"
+
+
+class _Change(NamedTuple):
+    """By how much the roll-up of a day changed."""
+
+    meters: float = 0.0
+    engine_seconds: float = 0.0
+
 
 _CLAIM = """
     UPDATE tasks_app_dirtyday SET claimed_at = clock_timestamp()
@@ -136,7 +144,11 @@ def _compute_device(device: Device, dirty_days: Sequence[DirtyDay], now: datetim
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_SPACE, device.pk % 2**31])
         days = sorted(dirty.day for dirty in dirty_days)
         changes = [change for part in _stretches(days) for change in _compute_days(device, part, now)]
-        move_odometer(device, sum(changes))
+        move_counters(
+            device,
+            meters=sum(change.meters for change in changes),
+            engine_seconds=sum(change.engine_seconds for change in changes),
+        )
         for dirty in dirty_days:
             DirtyDay.objects.filter(pk=dirty.pk, claimed_at=dirty.claimed_at).delete()
     return len(changes)
@@ -153,8 +165,8 @@ def _stretches(days: Sequence[date]) -> list[list[date]]:
     return stretches
 
 
-def _compute_days(device: Device, days: list[date], now: datetime) -> list[float]:
-    """Compute consecutive days, and neighbours that change with them; return the change of each in meters."""
+def _compute_days(device: Device, days: list[date], now: datetime) -> list[_Change]:
+    """Compute consecutive days, and neighbours that change with them; return the change of each."""
     drive = _read(device, days)
     if len(days) > 1 and _lacks_fixes(device, days, drive):
         return [change for day in days for change in _compute_days(device, [day], now)]
@@ -227,8 +239,8 @@ def _write(
     drive: Drive,
     around: tuple[datetime | None, datetime | None],
     now: datetime,
-) -> list[float]:
-    """Write the roll-ups of consecutive days; by how many meters the distance of each changed."""
+) -> list[_Change]:
+    """Write the roll-ups of consecutive days; return the change of each."""
     zone = device.fleet.zone
     edges = [*(day_start(day, zone) for day in days), drive.end]
     known = rows_around(device, days)
@@ -238,13 +250,13 @@ def _write(
         row, is_kept = known.get(day), day in kept
         in_same_zone = row is not None and row.time_zone == device.fleet.time_zone
         if row is not None and _stays(row, found, is_kept=is_kept, in_same_zone=in_same_zone):
-            changes.append(0.0)
+            changes.append(_Change())
             continue
-        former_meters = 0.0 if row is None or is_kept else row.distance_meters
-        changes.append(found.distance_meters * bool(found.fix_count) - former_meters)
+        counted = found if found.fix_count else Figures()
+        changes.append(_change(Figures() if row is None or is_kept else row, counted))
         if found.fix_count:
-            counted = _events(device, start, end)
-            events = most(row.event_counts, counted) if row is not None and in_same_zone else counted
+            happened = _events(device, start, end)
+            events = most(row.event_counts, happened) if row is not None and in_same_zone else happened
             spans = free_spans(start, end, kept.values())
             made = _row(device, day, drive, _Span(spans[0][0], spans[-1][1], *around), found, events, now)
             rows.append(add_to_kept(kept[day], made) if is_kept else made)
@@ -255,6 +267,13 @@ def _write(
         rows, update_conflicts=True, unique_fields=["device", "day"], update_fields=[*FIGURE_NAMES, *_OTHERS]
     )
     return changes
+
+
+def _change(former: Figures | DeviceDay, found: Figures) -> _Change:
+    return _Change(
+        found.distance_meters - former.distance_meters,
+        found.engine_seconds - former.engine_seconds,
+    )
 
 
 def _stays(row: DeviceDay, found: Figures, *, is_kept: bool, in_same_zone: bool) -> bool:

@@ -20,6 +20,6 @@ def set_odometer(device: Device, meters: float, *, now: datetime) -> DeviceState
 
     def work() -> DeviceState:
         record("odometer", subject_of_row(device), given={"odometer_meters": meters})
-        return save_reading(device, lambda _reading: meters)
+        return save_reading(device, meters)
 
     return run_in_transaction(work)

@@ -1,4 +1,4 @@
-"""Quantities derived from fixes: steps, speed, course, ignition, engine time. Pure: arrays in, arrays out.
+"""Quantities derived from fixes: steps, speed, course, ignition. Pure: arrays in, arrays out.
 
 Rows are sorted by (device, time), as in `columns.FixColumns`; `device` maps each row to its device's number,
 `starts` is the first row of each device. Times are epoch seconds, NaN means unknown.
@@ -168,15 +168,6 @@ def carried(sent: SignArray, device: IndexArray, starts: IndexArray, before: Sig
     earlier[1:] = now[:-1]
     earlier[starts] = before
     return Carried(now, earlier, np.flatnonzero((earlier >= 0) & (now >= 0) & (earlier != now)))
-
-
-def engine_seconds_per_device(
-    seconds: FloatArray, ignition: Carried, device: IndexArray, device_count: int
-) -> FloatArray:
-    """Time of the steps at whose beginning the ignition was on, silences left out, as in `geo.engine_time`; shape (k,)."""
-    runs = (ignition.earlier == 1) & (seconds <= MotionRules.max_gap_seconds)
-    sums = np.bincount(device, weights=np.where(runs, seconds, 0.0), minlength=device_count)
-    return sums.astype(np.float64)
 
 
 def _shifted(values: FloatArray, starts: IndexArray) -> FloatArray:

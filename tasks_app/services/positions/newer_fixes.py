@@ -27,7 +27,7 @@ class Forward:
 
     `starts` and `lasts` (k,) are the first and last row of each; `rules` are those of the devices' kinds. `steps` are the
     ways that led to these rows; `speeds_kph` and `courses_degrees` are those sent at the rows, the missing ones by the
-    steps. `engine_seconds` (k,) is how long the engine ran on the way to the last row.
+    steps.
     """
 
     columns: FixColumns
@@ -42,7 +42,6 @@ class Forward:
     speeds_kph: FloatArray
     ignition: Carried
     moving: Carried
-    engine_seconds: FloatArray
     courses_degrees: FloatArray
 
 
@@ -89,6 +88,5 @@ def newer_fixes(batch: Batch, new: npt.NDArray[np.bool_]) -> Forward:
         speeds_kph=speeds_kph,
         ignition=ignition,
         moving=derivation.carried(says_moving, device, starts, np.array(moving_before, dtype=np.int8)),
-        engine_seconds=derivation.engine_seconds_per_device(steps.seconds, ignition, device, len(states)),
         courses_degrees=derivation.filled_courses(columns.courses[rows], steps, latitudes[rows], longitudes[rows]),
     )

@@ -57,14 +57,11 @@ def _advance_states(forward: Forward) -> None:
         state.latitude, state.longitude, state.altitude_meters, state.accuracy_meters = found[:4]
         state.speed_kph, state.course_degrees, state.is_speed_derived = found[4:]
         state.attributes = columns.attributes[row]
-    ends = (columns.times_us[rows], forward.ignition.now[lasts], forward.moving.now[lasts], forward.engine_seconds)
-    for state, time_us, ignition, is_moving, engine_seconds in zip(
-        forward.states, *(values.tolist() for values in ends), strict=True
-    ):
+    ends = (columns.times_us[rows], forward.ignition.now[lasts], forward.moving.now[lasts])
+    for state, time_us, ignition, is_moving in zip(forward.states, *(values.tolist() for values in ends), strict=True):
         state.fix_time = EPOCH + timedelta(microseconds=time_us)
         state.is_moving = bool(is_moving)
         state.ignition = None if ignition < 0 else bool(ignition)
-        state.engine_seconds += engine_seconds
 
 
 def _optional(values: npt.NDArray[np.float64]) -> list[float | None]:

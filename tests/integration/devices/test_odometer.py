@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -67,6 +68,10 @@ def store(fixes: list[Fix]) -> None:
 def roll_up() -> None:
     """As the schedule does in the minutes that follow."""
     refresh_due_days(now=datetime.now(UTC) + SETTLE + COMPUTE_EVERY)
+
+
+def engine_seconds(device: Device) -> float:
+    return DeviceState.objects.get(device=device).engine_seconds
 
 
 def reading(device: Device) -> float:
@@ -183,6 +188,24 @@ def test_a_device_that_sends_all_the_time_is_rolled_up_within_two_minutes_and_th
     assert refresh_due_days(now=now + 13 * MINUTE)["days"] == 1
     assert reading(device) == pytest.approx(10_000, rel=0.01)
     assert not DirtyDay.objects.exists()
+
+
+def test_engine_hours_are_the_engine_time_of_reports_late_positions_included(device):
+    """The ignition is sent on once, and not again in 15 hours, of which it counts for twelve."""
+    start = NOW - timedelta(days=2)
+    quiet = [Fix(device.unique_id, start + n * 30 * MINUTE, 0.1, -46.0, speed_kph=0.0) for n in range(31)]
+    late = Fix(device.unique_id, start + 13 * HOUR + MINUTE, 0.1, -46.0, speed_kph=0.0, attributes={"ignition": True})
+    store([msgspec.structs.replace(quiet[0], attributes={"ignition": True}), *quiet[1:]])
+    roll_up()
+    assert engine_seconds(device) == 12.5 * 3600
+    store([late])
+    roll_up()
+    assert engine_seconds(device) == (12.5 + 2) * 3600 - 60
+    set_odometer(device, 5000.0, now=NOW)
+    assert (reading(device), engine_seconds(device)) == (
+        5000,
+        sum(row.engine_seconds for row in DeviceDay.objects.all()),
+    )
 
 
 def test_managers_set_it_over_the_api(api, operator, device):
