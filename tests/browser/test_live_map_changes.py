@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
+from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, Event, EventKind, Fleet, FleetMembership, Geofence
+from tasks_app.services.positions.store import store_fixes
 from tests.browser.test_admin import browser as browser
 from tests.browser.test_admin import visit_of
 from tests.browser.test_live_map import desk as desk
@@ -45,3 +47,15 @@ def test_geofences_are_those_of_the_fleets_that_one_sees_at_this_time(browser, w
         FleetMembership.objects.all().delete()
         visit.page.wait_for_function(f"{shows} false")
         expect(row(visit.page, "Van 1")).to_have_count(0)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_ages_are_right_where_the_clock_of_the_reader_or_of_a_tracker_is_wrong(desk, device, make_device, hours):
+    now = datetime.now(UTC)
+    hasty = make_device(name="Hasty")
+    for one, minutes in ((device, -20), (hasty, 5)):
+        store_fixes([Fix(one.unique_id, now + timedelta(minutes=minutes), -23.55, -46.63)], now)
+    desk.page.clock.set_system_time(now + timedelta(hours=hours))
+    desk.open("live_map")
+    expect(row(desk.page, "Van 1")).to_contain_text("20m ago")
+    expect(row(desk.page, "Hasty")).to_contain_text("0s ago")

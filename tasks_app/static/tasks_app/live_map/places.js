@@ -5,7 +5,9 @@
   const MOST_GEOFENCES = 2000;
 
   async function json(address) {
+    const askedAt = Date.now();
     const answer = await fetch(address, { headers: { Accept: "application/json" } });
+    LiveMap.setClock(answer.headers.get("Date"), askedAt);
     if (!answer.ok) throw new Error(`${answer.status}`);
     return answer.json();
   }
@@ -29,7 +31,7 @@
 
   // The way of a device until the first position that the page saw itself, as a trail.
   LiveMap.earlierTrail = async (device, minutes) => {
-    const from = new Date(Date.now() - minutes * 60_000).toISOString();
+    const from = new Date(LiveMap.now() - minutes * 60_000).toISOString();
     const parameters = new URLSearchParams({ device: device.id, from, limit: 500 });
     try {
       const { results } = await json(`${page.dataset.positions}?${parameters}`);

@@ -11,6 +11,9 @@ window.LiveMap = (() => {
   const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
   const dateAndTime = new Intl.DateTimeFormat(locale === "en" ? "en-GB" : locale, { ...day, ...time, timeZone });
   const age = new Intl.RelativeTimeFormat(locale, { style: "narrow", numeric: "always" });
+  // Up to so much is the way of an answer; more is a wrong clock.
+  const LEAST_AHEAD_MS = 10000;
+  let aheadMs = 0;
   const sizes = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 
   function element(tag, className, text) {
@@ -22,11 +25,21 @@ window.LiveMap = (() => {
 
   const say = (template, values) => template.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
+  // The server's time: the clock of the device that shows the page may be wrong by an hour.
+  const now = () => Date.now() - aheadMs;
+
+  // `date` is what an answer of the server says, which was asked for at `askedAt` by the clock here.
+  function setClock(date, askedAt) {
+    const ahead = (askedAt + Date.now()) / 2 - Date.parse(date);
+    if (Number.isFinite(ahead)) aheadMs = Math.abs(ahead) > LEAST_AHEAD_MS ? ahead : 0;
+  }
+
   function ago(time) {
     if (!time) return texts.never;
-    const seconds = Math.min(0, Math.round((Date.parse(time) - Date.now()) / 1000));
-    const [unit, size] = sizes.find(([, one]) => Math.abs(seconds) >= one) ?? ["second", 1];
-    return age.format(Math.trunc(seconds / size), unit);
+    const seconds = Math.max(0, Math.round((now() - Date.parse(time)) / 1000));
+    const [unit, size] = sizes.find(([, one]) => seconds >= one) ?? ["second", 1];
+    // Minus nothing is "0 s ago", nothing would be "in 0 s".
+    return age.format(-Math.trunc(seconds / size), unit);
   }
 
   function speed({ speed_kph: kph, is_speed_derived: isDerived }) {
@@ -40,7 +53,7 @@ window.LiveMap = (() => {
   }
 
   return {
-    page, texts, locale, element, say, ago, speed, distance,
+    page, texts, locale, element, say, now, setClock, ago, speed, distance,
     part: (name) => page.querySelector(`[data-part="${name}"]`),
     setText: (node, text) => node.textContent !== text && (node.textContent = text),
     nameOf: (device) => device.name || `#${device.id}`,
