@@ -16,6 +16,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -39,6 +40,8 @@ from tasks_app.queries.sessions import scopes_of
 from tasks_app.services.accounts import (
     forget_failures,
     has_acts,
+    is_administrated_without,
+    is_administrator,
     is_former,
     log_out_everywhere,
     remove_second_factor,
@@ -51,7 +54,25 @@ for replaced in (User, Group, AuthToken, AccessAttempt, AccessFailureLog, Access
 
 
 class PersonForm(UserChangeForm):
-    """An account, whose e-mail address can be written to."""
+    """An account, whose e-mail address can be written to, and whose name is no other one's in another spelling.
+
+    The last administrator stays one.
+    """
+
+    def clean_username(self) -> str:
+        """As for a new account: log-ins take every spelling of a name for one account."""
+        name = str(self.cleaned_data["username"])
+        others = User.objects.filter(username__iexact=name).exclude(pk=self.instance.pk)
+        if "username" in self.changed_data and others.exists():
+            raise self.instance.unique_error_message(User, ("username",))
+        return name
+
+    def clean(self) -> dict[str, Any] | None:
+        values = super().clean() or self.cleaned_data
+        wished = [values.get(name, getattr(self.instance, name)) for name in ("is_superuser", "is_staff", "is_active")]
+        if is_administrator(self.instance) and not all(wished) and not is_administrated_without([self.instance]):
+            raise ValidationError(_("Nobody else is a superuser who can log in here: make another one first."))
+        return values
 
     def clean_email(self) -> str:
         address = str(self.cleaned_data["email"])
@@ -86,11 +107,25 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
         text = ngettext("%d second factor was removed.", "%d second factors were removed.", removed) % removed
         self.message_user(request, text, messages.SUCCESS if removed else messages.WARNING)
 
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """One's own is changed on the page that asks for the old one, which a stolen session does not know."""
+        if id == str(request.user.pk):
+            return redirect("admin:password_change")
+        return super().user_change_password(request, id, form_url)
+
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        """In one transaction, which the question for the last administrator needs."""
+        with transaction.atomic():
+            return super().response_action(request, queryset, *args, **kwargs)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A former user with acts on record stays; the admin's log always stays (`services.accounts`)."""
+        """A former user with acts on record stays, and the last administrator; the admin's log always stays."""
         tree, counts, missing, protected = super().get_deleted_objects(objs, request)
         counts.pop(str(LogEntry._meta.verbose_name_plural), None)
         protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
+        last = None if missing else next(filter(is_administrator, objs), None)
+        if last and not is_administrated_without(objs):
+            protected.append(_("%(name)s, as nobody else is a superuser who can log in here") % {"name": last})
         return _without_log(tree), counts, missing, protected
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -92,6 +92,21 @@ def _end_by_request(user: User, sessions: list[Session]) -> None:
         for session in sessions:
             session.delete()
         record("end_session", subject_of_row(user), given={"sessions": len(sessions)})
+
+
+def is_administrator(user: User) -> bool:
+    """Whether this is a superuser who can log in to the admin."""
+    return user.is_superuser and user.is_staff and user.is_active
+
+
+def is_administrated_without(users: Iterable[User]) -> bool:
+    """Whether an administrator is left without these users, to be asked in the transaction in which they cease to be ones.
+
+    The rows are locked: of two who take the right from each other at once, the second one hears what the first one did.
+    """
+    administrators = User.objects.filter(is_superuser=True, is_staff=True, is_active=True)
+    locked = administrators.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
+    return bool(set(locked) - {user.pk for user in users})
 
 
 def keep_what_they_did(user: User) -> None:

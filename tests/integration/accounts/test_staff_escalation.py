@@ -9,6 +9,7 @@ from django.urls import reverse
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.account_rights import AS_STAFF
 from tests.support.rights import changed_tables, database_state, give, pages_of, permissions_named
+from tests.support.threads import in_threads
 
 pytestmark = pytest.mark.django_db
 ACCOUNTS = ("auth.view_user", "auth.add_user", "auth.change_user", "auth.delete_user")
@@ -112,6 +113,47 @@ def test_it_lets_staff_look_after_accounts_that_have_no_more_than_they(clerk, ch
     assert User.objects.get(pk=charlie.pk).check_password("a-new-pass-phrase")
     assert change(clerk, charlie, email="new@example.org").status_code == 302
     assert User.objects.get(pk=charlie.pk).email == "new@example.org"
+
+
+FORMER_SELVES = {"demoted": {"is_staff": "on"}, "no staff": {"is_superuser": "on"}, "inactive": {"is_active": ""}}
+
+
+@pytest.mark.parametrize("wish", FORMER_SELVES.values(), ids=FORMER_SELVES)
+def test_the_last_superuser_who_can_log_in_stays_one(wish, staff, boss):
+    wished = {"is_superuser": "on", "is_staff": "on", **wish} if "is_active" in wish else wish
+    User.objects.filter(pk=boss.pk).update(is_active=False)
+    page = change(staff, staff, **wished)
+    assert "Nobody else is a superuser" in page.content.decode()
+    User.objects.filter(pk=boss.pk).update(is_active=True)
+    assert change(staff, staff, **wished).status_code == 302
+
+
+def test_the_last_superuser_who_can_log_in_is_not_deleted(staff, boss, charlie):
+    page = pages_of(staff)
+    both = {"action": "delete_selected", "_selected_action": [staff.pk, boss.pk], "post": "yes"}
+    assert "nobody else is a superuser" in page.post(reverse("admin:auth_user_changelist"), both).content.decode()
+    page.post(reverse("admin:auth_user_delete", args=[boss.pk]), {"post": "yes"})
+    page.post(reverse("admin:auth_user_delete", args=[staff.pk]), {"post": "yes"})
+    assert list(User.objects.filter(is_superuser=True)) == [staff]
+    page.post(reverse("admin:auth_user_changelist"), {**both, "_selected_action": [charlie.pk]})
+    assert not User.objects.filter(pk=charlie.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_superusers_who_demote_each_other_at_once_leave_one(staff, boss):
+    in_threads(lambda: change(staff, boss), lambda: change(boss, staff))
+    assert User.objects.filter(is_superuser=True, is_staff=True, is_active=True).count() == 1
+
+
+def test_ones_own_password_is_not_changed_without_the_old_one(staff):
+    answer = pages_of(staff).post(reverse("admin:auth_user_password_change", args=[staff.pk]), PASSWORD)
+    assert answer["Location"] == reverse("admin:password_change")
+    assert User.objects.get(pk=staff.pk).password == staff.password
+
+
+def test_an_account_is_not_renamed_to_another_ones_name_in_other_letters(staff, charlie):
+    assert "already exists" in change(staff, charlie, username="STAFF").content.decode()
+    assert change(staff, charlie, username="Charlie").status_code == 302
 
 
 def test_it_lets_superusers_give_everything(staff, charlie):
