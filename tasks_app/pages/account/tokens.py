@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.models import DEFAULT_SCOPES, Scope
 from tasks_app.queries.sessions import scopes_of
 
-NEVER = ""
+NEVER = "never"
 LIFETIMES = [
     ("default", _("as usual here")),
     ("7", _("in 7 days")),
@@ -54,7 +54,7 @@ class TokenForm(forms.Form):
         initial=[str(scope) for scope in DEFAULT_SCOPES],
         help_text=_("Never more than you may yourself."),
     )
-    lifetime = forms.ChoiceField(label=_("Expires"), choices=LIFETIMES, required=False, initial="default")
+    lifetime = forms.ChoiceField(label=_("Expires"), choices=LIFETIMES, initial="default")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "label_suffix": ""})
@@ -62,6 +62,6 @@ class TokenForm(forms.Form):
     @property
     def wish(self) -> dict[str, Any]:
         """The arguments of `issue_token`, of a valid form."""
-        days = self.cleaned_data["lifetime"]
-        lifetime = "default" if days == "default" else timedelta(days=int(days)) if days else None
+        chosen = self.cleaned_data["lifetime"]
+        lifetime = timedelta(days=int(chosen)) if chosen.isdecimal() else None if chosen == NEVER else chosen
         return {"name": self.cleaned_data["name"], "scopes": self.cleaned_data["scopes"], "lifetime": lifetime}

@@ -194,7 +194,17 @@ def test_a_session_is_its_persons_after_a_password_change_too_and_gone_with_its_
     assert not LoginSession.objects.exists()
 
 
-@pytest.mark.parametrize("wish", [{"scopes": []}, {"scopes": ["root"]}, {"scopes": ["read"], "lifetime": "12"}])
+@pytest.mark.parametrize(("chosen", "days"), [("7", 7), ("never", None)])
+def test_a_token_lives_as_long_as_the_form_says(operator, chosen, days):
+    signed_in(operator).post(reverse("pages:token_add"), {"scopes": ["read"], "lifetime": chosen})
+    token = AuthToken.objects.get()
+    assert (token.expiry and round((token.expiry - token.created) / timedelta(days=1))) == days
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"scopes": []}, {"scopes": ["root"]}, {"scopes": ["read"], "lifetime": "12"}, {"scopes": ["read"]}],
+)
 def test_a_form_for_a_token_that_is_not_right_makes_none_and_says_so_beside_the_field(operator, wish):
     answer = signed_in(operator).post(reverse("pages:token_add"), {"name": "x", **wish})
     assert answer.status_code == 200
