@@ -89,3 +89,7 @@ class JobNotRepeatable(JobError):
 
 class BufferFull(RuntimeError):
     """The position buffer is full: nothing was added, the sender must try again later."""
+
+
+class FileNotStored(Exception):
+    """An uploaded file could not be stored, and no part of it was left behind; the message is the storage's reason."""

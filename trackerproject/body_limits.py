@@ -7,7 +7,9 @@ only with the token or session of an active user: the two are looked up before i
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -28,20 +30,23 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from tasks_app.api.authentication import TokenAuthentication
-from tasks_app.api.errors import JSON_PATHS, ApiError, api_problem, json_problem
+from tasks_app.api.errors import JSON_PATHS, ApiError, Problem, api_problem, json_problem, not_stored
 from tasks_app.api.parsers import too_large
 from tasks_app.web.content_policy import page_policy
-from tasks_app.web.error_pages import too_large_page, too_slow_page
+from tasks_app.web.error_pages import not_stored_page, too_large_page, too_slow_page
 from tasks_app.web.upload_limit import FORM_BYTES
 
 logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+# What a disk that is full, or full for its user, says.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class BodyLimits:
-    """ASGI middleware: answers 413 to a body that is too large, and 408 to one whose next bytes do not come in time."""
+    """ASGI middleware: answers 413 to a body that is too large, 408 to one whose next bytes do not come in time, and 507 to
+    one that does not fit on the disk, where Django keeps it while it comes."""
 
     def __init__(self, application: Any, *, idle_seconds: float) -> None:
         self._application = application
@@ -59,8 +64,14 @@ class BodyLimits:
             return
         body = _Body(receive, most, self._idle_seconds)
         answered = _Answered(send)
-        with suppress(RequestAborted):
-            await self._application(scope, body.receive, answered.send)
+        try:
+            with suppress(RequestAborted):
+                await self._application(scope, body.receive, answered.send)
+        except OSError as error:
+            if answered.has_begun or error.errno not in _NO_ROOM:
+                raise
+            logger.warning("A body of a request was not written to the disk: %s", error)
+            body.refused_as = 507
         if body.refused_as and not answered.has_begun:
             await _refuse(scope, body.refused_as, most, send)
 
@@ -165,11 +176,27 @@ def _wants_page(scope: Any) -> bool:
 
 def _page(scope: Any, status: int, most_bytes: int) -> HttpResponse:
     with translation.override(translation.get_language_from_request(ASGIRequest(scope, BytesIO()))):
-        page = too_slow_page() if status == 408 else too_large_page(most_bytes)
+        match status:
+            case 408:
+                page = too_slow_page()
+            case 507:
+                page = not_stored_page(_no_room().detail)
+            case _:
+                page = too_large_page(most_bytes)
     page.headers["Content-Security-Policy"] = page_policy()
     return page
 
 
 def _problem(status: int, most_bytes: int) -> HttpResponse:
-    too_slow = ApiError(408, "body_too_slow", _("The body of the request did not come in time."))
-    return json_problem(api_problem(too_slow if status == 408 else too_large(most_bytes)))
+    match status:
+        case 408:
+            too_slow = ApiError(408, "body_too_slow", _("The body of the request did not come in time."))
+            return json_problem(api_problem(too_slow))
+        case 507:
+            return json_problem(_no_room())
+        case _:
+            return json_problem(api_problem(too_large(most_bytes)))
+
+
+def _no_room() -> Problem:
+    return not_stored(os.strerror(errno.ENOSPC))

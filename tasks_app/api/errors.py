@@ -6,6 +6,7 @@ for other errors). A database or Redis that does not answer is 503 with Retry-Af
 
 from __future__ import annotations
 
+import errno
 import logging
 import sys
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ from tasks_app.engine import (
 from tasks_app.engine.database import sqlstate
 from tasks_app.exceptions import (
     BufferFull,
+    FileNotStored,
     JobAlreadyFinished,
     JobError,
     JobNotFound,
@@ -52,6 +54,7 @@ from tasks_app.web.error_pages import (
     forbidden_page,
     form_refused,
     not_found_page,
+    not_stored_page,
     outage_page,
     stored_twice_page,
     too_large_page,
@@ -172,6 +175,10 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return _command_problem(error)
         case BufferFull():
             return _unavailable("position_buffer_full", _("Too many fixes wait to be stored; send it again later."))
+        case FileNotStored():
+            return not_stored(str(error))
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):  # of a form, before a view has it
+            return not_stored(error.strerror or str(error))
         case Http404():
             return Problem(status.HTTP_404_NOT_FOUND, "not_found", _("Not found."))
         case PermissionDenied():
@@ -185,6 +192,12 @@ def problem_of(error: BaseException | None) -> Problem | None:
     if isinstance(error, REDIS_DOWN):
         return _unavailable("redis_unavailable", _("Redis does not answer; try again later."))
     return None
+
+
+def not_stored(reason: str) -> Problem:
+    """Return 507: the disk, or the storage of files, did not take what was sent."""
+    detail = _("The file could not be stored: %(reason)s.") % {"reason": reason}
+    return Problem(status.HTTP_507_INSUFFICIENT_STORAGE, "file_not_written", detail)
 
 
 def _unavailable(code: str, detail: str) -> Problem:
@@ -290,6 +303,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if not wants_json(request):
         if isinstance(error, IntegrityError) and isinstance(error.__cause__, CAME_BETWEEN):
             return stored_twice_page()
+        if problem is not None and problem.status_code == status.HTTP_507_INSUFFICIENT_STORAGE:
+            return not_stored_page(problem.detail)
         is_outage = problem is not None and problem.status_code == status.HTTP_503_SERVICE_UNAVAILABLE
         return outage_page(RETRY_AFTER_SECONDS) if is_outage else fault_page()
     fallback = Problem(status.HTTP_500_INTERNAL_SERVER_ERROR, "internal_error", str(INTERNAL_DETAIL))

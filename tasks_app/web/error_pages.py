@@ -73,6 +73,11 @@ def fault_page() -> HttpResponse:
     return _plain_page(500, _("Something went wrong here"), sentence)
 
 
+def not_stored_page(reason: str) -> HttpResponse:
+    """The answer to a file that does not fit on the disk, or that a bucket refused."""
+    return _plain_page(507, _("The file was not stored"), reason, _("Nothing was changed."))
+
+
 def outage_page(retry_after_seconds: int) -> HttpResponse:
     sentence = _("A part of the system does not answer. Try again in a moment.")
     response = _plain_page(503, _("This site is interrupted for a moment"), sentence)

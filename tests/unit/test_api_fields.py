@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -176,9 +177,11 @@ def test_it_stops_reading_a_body_one_byte_after_the_limit(settings):
         (PayloadTooLarge("x"), 413, "payload_too_large"),
         (QueueFull("x"), 503, "queue_full"),
         (QueueUnavailable("x"), 503, "queue_unavailable"),
+        # A form's temporary file, on a full disk.
+        (OSError(errno.ENOSPC, "x"), 507, "file_not_written"),
     ],
 )
-def test_it_maps_the_engines_errors_to_http(error, status, code):
+def test_it_maps_known_errors_to_http(error, status, code):
     problem = problem_of(error)
     assert (problem.status_code, problem.code, problem.body["fields"]) == (status, code, {})
     assert ("Retry-After" in problem.headers) == (status == 503)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -34,6 +34,7 @@ from tasks_app.engine import (
     get_task,
 )
 from tasks_app.engine.records import FinishedJob
+from tasks_app.exceptions import FileNotStored
 from tasks_app.ingest.errors import BodyError
 from tasks_app.models import Device, Fleet, Job, PositionUpload
 from tasks_app.models.uploads import UploadState
@@ -66,10 +67,10 @@ def create_upload(
     file_format: str = "",
     time_zone: str = "UTC",
 ) -> PositionUpload:
-    """Keep the file and enqueue its import. The caller checks permissions. Raises InvalidUpload."""
+    """Keep the file and enqueue its import. The caller checks permissions. Raises InvalidUpload, FileNotStored."""
     name = Path(file.name or "").name
     check_file(name, file.size, file_format)
-    stored = default_storage.save(f"{UPLOAD_FOLDER}/{uuid4().hex}{''.join(Path(name).suffixes[-2:])[:20]}", file)
+    stored = _store(f"{UPLOAD_FOLDER}/{uuid4().hex}{''.join(Path(name).suffixes[-2:])[:20]}", file)
     try:
         with transaction.atomic():
             upload = PositionUpload.objects.create(
@@ -89,6 +90,16 @@ def create_upload(
         default_storage.delete(stored)
         raise
     return upload
+
+
+def _store(name: str, file: File[bytes]) -> str:
+    """Put the file into the storage, whole or not at all; return its name there. Raises FileNotStored."""
+    try:
+        return default_storage.save(name, file)
+    except OSError as error:
+        with suppress(OSError):  # What was written of it would take the room that is wanting.
+            default_storage.delete(name)
+        raise FileNotStored(error.strerror or str(error)) from error
 
 
 def check_file(name: str, size_bytes: int, file_format: str) -> None:

@@ -49,6 +49,15 @@ def test_the_admin_names_what_is_wrong(page, db, fields, field):
     assert not PositionUpload.objects.exists()
 
 
+def test_the_admin_says_that_the_disk_is_full(page, db, settings, storage):
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.support.storage.FullStorage"}}
+    page.raise_request_exception = False
+    answer = page.post(reverse("admin:tasks_app_positionupload_add"), form())
+    assert answer.status_code == 507
+    assert "No space left on device" in answer.content.decode()
+    assert stored_files(storage) == []
+
+
 def test_the_admin_page_asks_for_the_permission(make_user, db):
     add = reverse("admin:tasks_app_positionupload_add")
     user = make_user(is_staff=True)

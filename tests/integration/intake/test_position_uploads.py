@@ -219,6 +219,15 @@ def upload(operator, device, db):
     return create_upload(file=file(), requested_by=operator)
 
 
+def test_a_full_disk_is_said_and_nothing_of_the_file_takes_its_room(api, device, settings, storage):
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.support.storage.FullStorage"}}
+    answer = send(api)
+    assert (answer.status_code, answer.json()["code"]) == (507, "file_not_written")
+    assert "No space left on device" in answer.json()["detail"]
+    assert stored_files(storage) == []
+    assert not PositionUpload.objects.exists()
+
+
 def test_an_import_that_broke_goes_on_where_it_was(upload, monkeypatch, storage):
     monkeypatch.setattr(import_files, "FIXES_PER_TRANSACTION", 10)
     real, calls = import_files.store_fixes, []
