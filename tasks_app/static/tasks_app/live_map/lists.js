@@ -35,13 +35,14 @@
   LiveMap.listDevices = (found, known, selectedId, onSelect) => {
     const shown = found.sort((a, b) => order.compare(nameOf(a), nameOf(b))).slice(0, LISTED);
     const list = part("devices");
-    shown.forEach((device, index) => {
-      const item = rowOf(device, onSelect);
-      fill(item, device, selectedId);
-      // Moved only where the order changed, so that the focus stays where it is.
+    const items = shown.map((device) => rowOf(device, onSelect));
+    // Those that go, first; the others are moved only where the order changed: the focus stays where it is.
+    const staying = new Set(items);
+    for (const item of [...list.children]) if (!staying.has(item)) item.remove();
+    items.forEach((item, index) => {
+      fill(item, shown[index], selectedId);
       if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
     });
-    while (list.children.length > shown.length) list.lastChild.remove();
     for (const id of rows.keys()) if (!known.devices.has(id)) rows.delete(id);
     setText(part("count"), say(texts.count, { shown: found.length, all: known.devices.size }));
     const rest = found.length - shown.length;
