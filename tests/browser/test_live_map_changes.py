@@ -59,3 +59,35 @@ def test_ages_are_right_where_the_clock_of_the_reader_or_of_a_tracker_is_wrong(d
     desk.open("live_map")
     expect(row(desk.page, "Van 1")).to_contain_text("20m ago")
     expect(row(desk.page, "Hasty")).to_contain_text("0s ago")
+
+
+def test_the_focus_stays_on_a_device_when_one_before_it_goes(desk, device, make_device):
+    last = make_device(name="Van 2")
+    drive(device, last)
+    desk.open("live_map")
+    row(desk.page, "Van 2").focus()
+    device.delete()
+    drive(make_device(name="Van 0"))
+    expect(row(desk.page, "Van 0")).to_be_visible()
+    expect(row(desk.page, "Van 1")).to_have_count(0)
+    expect(row(desk.page, "Van 2")).to_be_focused()
+
+
+MOVE = """() => {
+    const { leaflet } = document.querySelector(".tk-map").trackerMap;
+    const [{ lng }, zoom] = [leaflet.getCenter(), leaflet.getZoom()];
+    leaflet.panBy([100, 0]);
+    const isPanned = leaflet.getCenter().lng > lng;
+    leaflet.zoomOut();
+    return [isPanned, leaflet.getZoom() < zoom, /-anim/.test(leaflet.getPane("mapPane").className)];
+}"""
+
+
+def test_a_map_moves_at_once_for_people_who_asked_for_less_motion(browser, web, staff, device):
+    drive(device)
+    for visit in visit_of(browser, web.url, reduced_motion="reduce"):
+        enter(visit, staff)
+        visit.open("live_map")
+        expect(row(visit.page, "Van 1")).to_be_visible()
+        visit.page.get_by_role("button", name="Show all").click()
+        assert visit.page.evaluate(MOVE) == [True, True, False]

@@ -60,9 +60,19 @@
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
   }
 
+  // Nothing glides for people who asked for less motion: what moves is there at once.
+  const isCalm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const CALM = { zoomAnimation: false, fadeAnimation: false, markerZoomAnimation: false, inertia: false };
+
+  function calmed(map) {
+    const panBy = map.panBy;
+    map.panBy = (offset, options) => panBy.call(map, offset, { ...options, animate: false });
+  }
+
   function create(element, { onSelect = () => {}, onEnter, picksDevices = true } = {}) {
     const { tiles, texts } = settingsOf(element);
-    const map = L.map(element, { zoomControl: false, worldCopyJump: true, minZoom: 2, maxZoom: CLOSEST, attributionControl: Boolean(tiles), zoomSnap: 0.5 });
+    const map = L.map(element, { zoomControl: false, worldCopyJump: true, minZoom: 2, maxZoom: CLOSEST, attributionControl: Boolean(tiles), zoomSnap: 0.5, ...(isCalm && CALM) });
+    if (isCalm) calmed(map);
     map.setView([0, 0], 2);
     addPanes(map);
     new TrackerMap.Graticule(element).addTo(map);
