@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from tasks_app.engine import PermanentError
+from tasks_app.geo.days import day_parts
 from tasks_app.geo.distance import FloatArray
-from tasks_app.geo.figures import moved_gap_seconds
+from tasks_app.geo.figures import moved_gap_seconds, total
 from tasks_app.queries.devices import committed_version
 from tasks_app.queries.drives import read_drive
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
@@ -33,7 +34,9 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
     version = committed_version(device.pk)
     start = now - PERIODS[period]
     drive = read_drive(device, start, now)
-    (figures,) = drive.figures([start, now])
+    # By day, as reports add them up: a day without a fix has no standing.
+    days = day_parts(start, now, device.fleet.zone)
+    figures = total(drive.figures([start, *(end for _day, _start, end in days)]))
     result = {
         "device_id": device.pk,
         "period": period,

@@ -9,6 +9,8 @@ from django.utils import timezone
 
 from notifications_app.queries.summary import fleet_summaries
 from tasks_app.engine import PermanentError
+from tasks_app.geo.days import day_parts, day_range
+from tasks_app.geo.figures import total
 from tasks_app.models import (
     DeviceState,
     DeviceStatus,
@@ -130,12 +132,25 @@ def test_statistics_and_the_daily_summary_say_what_a_report_of_their_period_says
     away = [item(end - timedelta(hours=hours), latitude=-23.3, speed=0) for hours in (20, 19.8)]
     process_batch([*standing, *away], received_at=now)
     found = calculate_statistics(device_id=device.pk, period="24h", now=end)
-    figures = part_totals(device, (start.date(), start, end)).figures
+    parts = day_parts(start, end, device.fleet.zone)
+    figures = total(part_totals(device, part).figures for part in parts)
     names = ("distance_meters", "moving_seconds", "stopped_seconds", "idle_seconds", "max_speed_kph")
     assert {name: found[name] for name in names} == {name: round(getattr(figures, name), 1) for name in names}
     assert (found["idle_seconds"], found["gap_seconds"]) == (3300 + 720, 3 * 3600 + 300)
     (summary,) = fleet_summaries(operator, now=end)
     assert summary.distance_meters == figures.distance_meters == pytest.approx(22_150, rel=0.001)
+
+
+def test_a_day_without_a_position_has_no_standing_in_statistics_as_in_reports(device, now):
+    """The van was parked for days, and says so an hour after midnight only."""
+    yesterday = (now - timedelta(days=1)).astimezone(device.fleet.zone).date()
+    midnight = day_range(yesterday, device.fleet.zone)[0]
+    at = midnight + timedelta(hours=1)
+    process_batch([item(midnight - timedelta(hours=50), speed=0), item(at, speed=0)], received_at=now)
+    assert (
+        calculate_statistics(device_id=device.pk, period="24h", now=at + timedelta(seconds=1))["stopped_seconds"]
+        == 3600
+    )
 
 
 def test_a_way_over_the_beginning_of_their_period_counts_in_statistics_as_far_as_it_is_in_it(device, now):
