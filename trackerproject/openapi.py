@@ -13,6 +13,7 @@ OPENAPI = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "tasks_app.api.component_names.shorten",
+        "tasks_app.api.partial_bodies.without_defaults",
         "tasks_app.api.examples.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {

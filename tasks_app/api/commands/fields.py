@@ -159,10 +159,13 @@ class NewCommandBody(AskedCommand):
 
     device_id = IdField(help_text="The device's row number.")
     typed_name = StrictCharField(
-        max_length=MAX_NAME_CHARACTERS, required=False, default="", help_text="Of dangerous types: the device's name."
+        max_length=MAX_NAME_CHARACTERS, allow_blank=True, default="", help_text="Of dangerous types: the device's name."
     )
     idempotency_key = StrictCharField(
-        max_length=64, required=False, default="", help_text="One key makes one command, for ever; of one's own choice."
+        max_length=64,
+        allow_blank=True,
+        default="",
+        help_text="One key makes one command, for ever; of one's own choice.",
     )
 
 
@@ -172,10 +175,10 @@ class CommandBulkBody(AskedCommand):
     device_ids = serializers.ListField(child=IdField(), min_length=1, max_length=MAX_LISTED_DEVICES)
     dry_run = StrictBooleanField(default=False, help_text="Say what would become of each device; ask for nothing.")
     typed_name = StrictCharField(
-        max_length=MAX_NAME_CHARACTERS, required=False, default="", help_text="Of dangerous types: how many devices."
+        max_length=MAX_NAME_CHARACTERS, allow_blank=True, default="", help_text="Of dangerous types: how many devices."
     )
     idempotency_key = StrictCharField(
-        max_length=64, required=False, default="", help_text="One key makes one batch, for ever; of one's own choice."
+        max_length=64, allow_blank=True, default="", help_text="One key makes one batch, for ever; of one's own choice."
     )
 
 

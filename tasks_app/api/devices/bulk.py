@@ -32,7 +32,9 @@ class BulkBody(StrictSerializer):
     """The devices, and what becomes of them when some are not right."""
 
     store = serializers.ChoiceField(
-        choices=["all", "each"], default="all", help_text="all: all of them or none. each: those that are right."
+        choices=["all", "each"],
+        default="all",
+        help_text="all, unless said: all of them or none. each: those that are right.",
     )
     # Read one by one, so that each error has its number.
     devices = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=MAX_DEVICES)
