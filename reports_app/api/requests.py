@@ -99,6 +99,13 @@ class ReportEnqueuedSerializer(EnqueuedSerializer):
     report_url = serializers.URLField()
 
 
+class DailyEnqueuedSerializer(EnqueuedSerializer):
+    """The job; of one fleet also the report that it generates."""
+
+    report_id = serializers.IntegerField(required=False)
+    report_url = serializers.URLField(required=False)
+
+
 class DeviceReportView(ApiView):
     """Requests a report of one device."""
 
@@ -158,7 +165,7 @@ class DailyReportView(ApiView):
         name="report_daily",
         tag="reports",
         request=DailyReportBody,
-        answers={200: ReportSerializer, 202: EnqueuedSerializer},
+        answers={200: ReportSerializer, 202: DailyEnqueuedSerializer},
         errors=(404, 409),
         description=REUSE_HELP,
     )

@@ -55,13 +55,15 @@ def describe(
 ) -> Callable[[Any], Any]:
     """Decorate a view method with its summary, its answers by status, and the errors it may give beside the common ones.
 
+    An error among the answers has a body of its own.
+
     A POST that answers 201 or 202, and one that `makes` something with another answer, takes an Idempotency-Key.
     """
     # Such a POST makes something: it takes an Idempotency-Key, except from devices, whose data is stored once anyway.
     makes_something = auth is None and (makes or bool({201, 202} & answers.keys()))
     failures = {code: ConflictSerializer if code == 409 else ErrorSerializer for code in errors}
     if request is not None:
-        failures |= {415: ErrorSerializer}
+        failures |= {413: ErrorSerializer, 415: ErrorSerializer}
     if request is not None or parameters or auth is None:
         failures |= {400: ErrorSerializer}
     common = {} if auth == [] else COMMON_ERRORS
@@ -80,7 +82,7 @@ def describe(
             tags=[tag],
             request=request,
             parameters=[*(parameters or []), *([IDEMPOTENCY_KEY] if takes_key else [])],
-            responses={**of_key, **answers, **failures, **common},
+            responses={**of_key, **failures, **common, **answers},
             auth=auth,
         )(handler)
 

@@ -77,11 +77,13 @@ class BulkDevicesSerializer(serializers.Serializer[Any]):
 class BulkRefusedSerializer(ErrorSerializer):
     """Nothing was stored."""
 
-    errors = BulkErrorSerializer(many=True)  # type: ignore[assignment]
+    errors = BulkErrorSerializer(  # type: ignore[assignment]
+        many=True, required=False, help_text="Of the items; missing where the request itself is refused."
+    )
 
 
 # 403 and 404 where that is the error of every item that is not right.
-REFUSED = {400: BulkRefusedSerializer, 404: BulkRefusedSerializer}
+REFUSED = dict.fromkeys((400, 403, 404), BulkRefusedSerializer)
 
 
 class DeviceBulkView(ApiView):

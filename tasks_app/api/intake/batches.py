@@ -86,10 +86,10 @@ class BatchAcceptedSerializer(EnqueuedSerializer):
 
 
 class NothingAcceptedSerializer(ErrorSerializer):
-    """No fix of the batch can be right."""
+    """No fix of the batch can be right, or the body is no batch, which has no count of fixes."""
 
-    rejected_count = serializers.IntegerField()
-    rejected = RejectedSerializer(many=True)
+    rejected_count = serializers.IntegerField(required=False)
+    rejected = RejectedSerializer(many=True, required=False, help_text="The first hundred.")
 
 
 POSITION_KEYS = frozenset(PositionSerializer().fields)

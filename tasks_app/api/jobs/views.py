@@ -101,6 +101,12 @@ class JobDetailSerializer(JobSerializer):
         return [str(job_id) for job_id in repeats_of(job.id)]
 
 
+class RetriedSerializer(EnqueuedSerializer):
+    """The new job, and the one that it repeats."""
+
+    retry_of = serializers.UUIDField()
+
+
 class JobListQuery(PageQuery):
     """Filters of the job list."""
 
@@ -216,7 +222,7 @@ class JobRetryView(ApiView):
         name="task_retry",
         tag="jobs",
         request=ReasonBody,
-        answers={202: EnqueuedSerializer},
+        answers={202: RetriedSerializer},
         errors=(404, 409),
         description="Makes a new job of a finished one, with the same arguments. Staff only: the access of the user who "
         "asked first may have changed since.",

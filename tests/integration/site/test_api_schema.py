@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from io import StringIO
 from typing import Any
@@ -12,6 +13,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
+
+from tests.support.rights import api_of, undone
+from tests.support.route_cases import BODIES, address, body_of, make_world
 
 pytestmark = pytest.mark.django_db
 # Those of /ingest/ answer as the address without what follows it does.
@@ -78,6 +82,35 @@ def test_the_body_of_a_patch_has_no_defaults():
     assert [
         name for name, one in bodies.items() if any("default" in field for field in one["properties"].values())
     ] == []
+
+
+def test_no_answer_has_a_field_that_it_does_not_describe(fleet, staff, media):
+    """Of right bodies, and of wrong ones."""
+    world, client, schema = make_world(fleet, staff), api_of(staff), _schema()
+    components = schema["components"]["schemas"]
+    found = set()
+    for method, route in BODIES:
+        described = schema["paths"][re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", route)][method.lower()]["responses"]
+        for body in (body_of(method, route, world), {"devices": [{}]}, {}):
+            with undone():
+                answer = client.generic(method, address(route, world), json.dumps(body), "application/json")
+            content = described[str(answer.status_code)]["content"]["application/json"]["schema"]
+            found |= {(method, route, name) for name in _undescribed(answer.json(), content, components)}
+    assert found == set()
+
+
+def _undescribed(value: Any, schema: dict[str, Any], components: dict[str, Any]) -> set[str]:
+    """Return the names of fields in a JSON value that its schema does not have."""
+    if name := schema.get("$ref"):
+        return _undescribed(value, components[name.rpartition("/")[2]], components)
+    if "oneOf" in schema:
+        return min((_undescribed(value, one, components) for one in schema["oneOf"]), key=len)
+    if isinstance(value, list):
+        return set().union(*(_undescribed(one, schema.get("items", {}), components) for one in value))
+    if not isinstance(value, dict) or "properties" not in schema:
+        return set()
+    inside = (_undescribed(one, schema["properties"].get(name, {}), components) for name, one in value.items())
+    return (value.keys() - schema["properties"].keys()).union(*inside)
 
 
 def test_its_page_loads_nothing_from_other_hosts():
