@@ -156,7 +156,8 @@ class DestinationView(ApiView):
     )
     def patch(self, request: Request, destination_id: int) -> Response:
         destination = destination_for(request.user, destination_id)
-        body = self.body(DestinationBody)
+        shown = DestinationSerializer(destination).data
+        body = self.body(DestinationBody, changing=destination, shown=shown)
         try:
             change_destination(destination, **body)
         except (InvalidDestination, InvalidRow) as error:

@@ -123,7 +123,8 @@ class ReportScheduleView(ApiView):
     )
     def patch(self, request: Request, schedule_id: int) -> Response:
         schedule = _changeable(request.user, schedule_id, self.asked)
-        values = self.body(ReportScheduleBody, changing=schedule)
+        shown = ReportScheduleSerializer(schedule).data
+        values = self.body(ReportScheduleBody, changing=schedule, shown=shown)
         if "fleet_id" in values:
             right = replace(self.asked, role=FleetRole.OPERATOR)
             values["fleet"] = fleet_for(request.user, values["fleet_id"], right)

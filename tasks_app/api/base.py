@@ -122,10 +122,16 @@ class ApiView(APIView):
             response.headers[name] = value
         return response
 
-    def body(self, serializer_class: type[Serializer[Any]], *, changing: Any = None) -> dict[str, Any]:
-        """The validated JSON body; of one that is `changing` a row, a part of its fields. Raises ValidationError."""
+    def body(
+        self, serializer_class: type[Serializer[Any]], *, changing: Any = None, shown: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The validated JSON body; of one that is `changing` a row, a part of its fields. Raises ValidationError.
+
+        Where another serializer shows the row, `shown` is what that answers.
+        """
         is_change = changing is not None
-        return self._validated(serializer_class, json_body(self.request), instance=changing, partial=is_change)
+        data = json_body(self.request)
+        return self._validated(serializer_class, data, shown=shown or {}, instance=changing, partial=is_change)
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated query parameters, each of which may be sent once. Raises ValidationError."""
@@ -139,8 +145,16 @@ class ApiView(APIView):
         wanted = self.parameters(fields_query(serializer_class)).get("fields")
         return pruned(serializer_class(row, context={"request": self.request}), wanted).data
 
-    def _validated(self, serializer_class: type[Serializer[Any]], data: Any, **options: Any) -> dict[str, Any]:
-        serializer = serializer_class(data=data, context={"request": self.request}, **options)
+    def _validated(
+        self,
+        serializer_class: type[Serializer[Any]],
+        data: Any,
+        *,
+        shown: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        context = {"request": self.request, "shown": shown or {}}
+        serializer = serializer_class(data=data, context=context, **options)
         serializer.is_valid(raise_exception=True)
         return serializer.validated_data
 

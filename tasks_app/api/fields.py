@@ -27,7 +27,8 @@ EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
 class NothingIgnored(serializers.Serializer[Any]):
     """Refuses fields that it does not know or does not take: a misspelt option must not be ignored.
 
-    The row that a request changes may come as it was read, with what only the server sets.
+    The row that a request changes may come as it was read, with what only the server sets: that is what its read-only fields
+    show, and what the context has as `shown`.
     """
 
     def to_internal_value(self, data: Any) -> Any:
@@ -36,22 +37,25 @@ class NothingIgnored(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
     def _problems_of_names(self, data: dict[Any, Any]) -> dict[str, list[Any]]:
-        problems = {str(name)[:100]: [_("Unknown field.")] for name in sorted(data.keys() - self.fields.keys())}
-        for name, field in self.fields.items():
-            if name in data and field.read_only and not self._is_as_read(field, data[name]):
+        shown = self._shown(data)
+        of_server = {name for name, field in self.fields.items() if field.read_only} | (
+            shown.keys() - self.fields.keys()
+        )
+        unknown = data.keys() - self.fields.keys() - of_server
+        problems = {str(name)[:100]: [_("Unknown field.")] for name in sorted(unknown)}
+        for name in sorted(data.keys() & of_server):
+            if name not in shown or not _is_as_read(shown[name], data[name]):
                 problems[name] = [_("Only the server sets this.")]
         return problems
 
-    def _is_as_read(self, field: Any, sent: Any) -> bool:
-        """Whether the row that is changed shows this value; a time may be spelt in another way."""
-        if self.instance is None:
-            return False
-        value = field.get_attribute(self.instance)
-        shown = None if value is None else field.to_representation(value)
-        if isinstance(field, TimestampField) and isinstance(sent, str) and sent != shown:
-            with suppress(serializers.ValidationError):
-                sent = field.to_representation(field.to_internal_value(sent))
-        return bool(sent == shown)
+    def _shown(self, data: dict[Any, Any]) -> dict[str, Any]:
+        """What the row that is changed shows of what the server sets."""
+        shown: dict[str, Any] = {} if self.parent else dict(self.context.get("shown", {}))
+        for name, field in self.fields.items():
+            if self.instance is not None and field.read_only and name in data:
+                value = field.get_attribute(self.instance)
+                shown[name] = None if value is None else field.to_representation(value)
+        return shown
 
 
 class StrictSerializer(NothingIgnored):
@@ -265,6 +269,17 @@ def editable_fields(model: type[Model], *, without: tuple[str, ...] = ()) -> lis
     """The names of the model's own columns that people may edit."""
     fields = (field for field in model._meta.concrete_fields if field.editable and not field.is_relation)
     return [field.name for field in fields if field.name not in without and not field.primary_key]
+
+
+def _is_as_read(shown: Any, sent: Any) -> bool:
+    """Whether both are the same value of JSON; a time may be spelt in another way."""
+    if isinstance(shown, list) and isinstance(sent, list) and len(shown) == len(sent):
+        return all(map(_is_as_read, shown, sent))
+    if isinstance(shown, str) and isinstance(sent, str) and sent != shown:
+        with suppress(serializers.ValidationError):
+            read = TimestampField().to_internal_value
+            return read(shown) == read(sent)
+    return bool(sent == shown)
 
 
 def _is_date(text: str) -> bool:

@@ -126,6 +126,16 @@ def test_a_row_may_be_sent_back_as_it_was_read(spelling):
     assert serializer.validated_data == {"name": "Renamed"}
 
 
+def test_what_another_serializer_shows_of_the_row_may_be_sent_back_too():
+    context = {"shown": {"due": ["2026-01-01T00:00:00Z"], "name": "Van"}}
+    as_read = _Row(ROW, data={"name": "Renamed", "due": ["2026-01-01T01:00:00+01:00"]}, context=context)
+    assert as_read.is_valid(), as_read.errors
+    assert as_read.validated_data == {"name": "Renamed"}
+    changed = _Row(ROW, data={"name": "Van", "due": [], "dew": 1}, context=context)
+    assert not changed.is_valid()
+    assert changed.errors == {"due": ["Only the server sets this."], "dew": ["Unknown field."]}
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -129,7 +129,8 @@ class MemberView(ApiView):
     )
     def patch(self, request: Request, fleet_id: int, user_id: int) -> Response:
         member = self._member(fleet_id, user_id)
-        return Response(MemberSerializer(saved(member, self.body(RoleBody))).data)
+        body = self.body(RoleBody, changing=member, shown=MemberSerializer(member).data)
+        return Response(MemberSerializer(saved(member, body)).data)
 
     @describe("Remove a member", name="members_delete", tag="fleet", answers={204: None}, errors=(404, 409))
     def delete(self, request: Request, fleet_id: int, user_id: int) -> Response:

@@ -77,6 +77,9 @@ class ScheduleApiView(ApiView):
         """
         if schedule.pk is not None:
             hold_row(schedule)
+            if body.get("next_run") == schedule.next_run:
+                # It came as it was read, and cron expressions compute it.
+                body.pop("next_run", None)
         _set_values(schedule, body)
         self.check_commanding(runs_by_operate(schedule.func or ""))
         return _saved(self.user, schedule, body)
@@ -173,7 +176,8 @@ class ScheduleView(ScheduleApiView):
         description=SCOPE_TEXT,
     )
     def put(self, request: Request, schedule_id: int) -> Response:
-        return Response(_detail(self.stored(_schedule(schedule_id), self.body(ScheduleBody))))
+        schedule = _schedule(schedule_id)
+        return Response(_detail(self.stored(schedule, self.body(ScheduleBody, shown=_detail(schedule)))))
 
     @describe(
         "Change a schedule (staff)",
@@ -186,7 +190,8 @@ class ScheduleView(ScheduleApiView):
     )
     def patch(self, request: Request, schedule_id: int) -> Response:
         schedule = _schedule(schedule_id)
-        return Response(_detail(self.stored(schedule, self.body(ScheduleBody, changing=schedule))))
+        body = self.body(ScheduleBody, changing=schedule, shown=_detail(schedule))
+        return Response(_detail(self.stored(schedule, body)))
 
     @describe("Delete a schedule (staff)", name="schedules_delete", tag="schedules", answers={204: None}, errors=(404,))
     def delete(self, request: Request, schedule_id: int) -> Response:

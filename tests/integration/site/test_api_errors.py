@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.db import connection, transaction
 from django.test import Client, override_settings
+from django_q.models import Schedule
 from drf_spectacular.generators import SchemaGenerator
 from redis._parsers.base import BaseParser
 from rest_framework.test import APIClient
@@ -12,7 +15,9 @@ from rest_framework.test import APIClient
 from tasks_app.api.errors import problem_of
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
-from tasks_app.models import Device
+from tasks_app.models import Device, FleetMembership
+from tests.support.rights import api_of
+from tests.support.route_cases import address, make_world, operations
 
 pytestmark = pytest.mark.django_db
 
@@ -186,6 +191,29 @@ def test_a_device_is_changed_by_sending_it_as_it_was_read(staff_api, device):
     assert bulk.json()["results"] == [{**shown, "name": "Van"}]
     # Clients that send JSON with everything.
     assert staff_api.delete(path, {}, format="json").status_code == 204
+
+
+def test_every_row_may_be_sent_back_as_it_was_read(fleet, staff):
+    FleetMembership.objects.create(user=staff, fleet=fleet, role="manager")
+    world, client = make_world(fleet, staff), api_of(staff)
+    Schedule.objects.filter(pk=world["schedule_id"]).update(schedule_type="C", cron="5 0 * * *")
+    routes = {route for method, route, _view in operations() if method in ("PATCH", "PUT") and "<" in route}
+    paths = [address(route, world) for route in routes if not route.endswith("odometer")]
+    assert len(paths) > 8
+    for path in paths:
+        shown = client.get(path).json()
+        answer = client.patch(path, shown, format="json")
+        assert (path, answer.status_code, answer.json()) == (path, 200, {**shown, **_moved(answer.json())})
+    path = f"/api/tasks/schedules/{world['schedule_id']}"
+    shown = client.get(path).json()
+    assert client.put(path, shown, format="json").json() == shown
+    refused = client.patch(path, {"is_enabled": False}, format="json")
+    assert assert_problem(refused, 400, "invalid")["fields"] == {"is_enabled": ["Only the server sets this."]}
+
+
+def _moved(answer: dict[str, Any]) -> dict[str, Any]:
+    """What goes on with time, and with every change."""
+    return {name: answer[name] for name in ("remaining", "updated_at") if name in answer}
 
 
 @pytest.mark.parametrize(
