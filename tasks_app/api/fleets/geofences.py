@@ -35,6 +35,8 @@ from tasks_app.services.geofences import ChangedMeanwhile, delete_geofence, save
 from tasks_app.utils.clock import exact_time
 from tasks_app.utils.refusals import refusal_text
 
+OF_WKT = ("wkt_order", "corridor_width_meters")
+
 
 @extend_schema_field(
     {
@@ -84,15 +86,23 @@ class GeofenceSerializer(StrictModelSerializer):
         read_only_fields = ["id"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """The area, whichever way it was written, as GeoJSON."""
+        """The area, whichever way it was written, as GeoJSON. What would say nothing about it is refused."""
+        is_text = isinstance(attrs.get("area"), str)
+        problems = {} if is_text else {name: [_("Only an area in WKT takes this.")] for name in OF_WKT if name in attrs}
+        if self.instance is None and "unchanged_since" in attrs:
+            problems["unchanged_since"] = [_("Only a change takes this.")]
         order, width_meters = attrs.pop("wkt_order", "lonlat"), attrs.pop("corridor_width_meters", None)
         try:
-            if isinstance(attrs.get("area"), str):
+            if is_text:
                 attrs["area"] = area_from_wkt(attrs["area"], order=order, corridor_width_meters=width_meters)
+                if width_meters is not None and attrs["area"]["type"] != "LineString":
+                    problems["corridor_width_meters"] = [_("Only a LINESTRING has a width.")]
             elif "area" in attrs:
                 validate_area(attrs["area"])
         except InvalidArea as error:
-            raise serializers.ValidationError({"area": [refusal_text(error)]}) from error
+            problems["area"] = [refusal_text(error)]
+        if problems:
+            raise serializers.ValidationError(problems)
         return attrs
 
 
@@ -137,7 +147,6 @@ class GeofenceListView(ApiView):
     def post(self, request: Request) -> Response:
         values = self.body(GeofenceSerializer)
         fleet_for(request.user, values["fleet_id"], self.asked)
-        values.pop("unchanged_since", None)
         with saving():
             geofence = save_geofence(Geofence(), values, user=request.user)
         return Response(GeofenceSerializer(geofence).data, status=status.HTTP_201_CREATED)

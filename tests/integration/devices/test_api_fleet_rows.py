@@ -156,6 +156,13 @@ def test_traccars_circles_and_corridors_come_as_they_are(manager, geofence):
     line = {"area": "LINESTRING (59.9 30.3, 59.8 30.3)", "wkt_order": "latlon", "corridor_width_meters": 60}
     area = manager.patch(path, line, format="json").json()["area"]
     assert (area["type"], area["width_meters"], area["coordinates"][0]) == ("LineString", 60.0, [30.3, 59.9])
+    for body, wrong in (
+        ({"corridor_width_meters": 80}, "corridor_width_meters"),
+        ({"area": CIRCLE, "wkt_order": "latlon"}, "wkt_order"),
+        ({**circle, "corridor_width_meters": 80}, "corridor_width_meters"),
+    ):
+        answer = manager.patch(path, body, format="json")
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, [wrong])
 
 
 BAD_BODIES = {
@@ -181,6 +188,7 @@ BAD_BODIES = {
     ("geofences", "wrong way round"): {"name": "X", "area": "POLYGON ((50 100, 50 101, 51 101, 50 100))"},
     ("geofences", "crossing itself"): {"name": "X", "area": "POLYGON ((10 50, 11 51, 11 50, 10 51, 10 50))"},
     ("geofences", "order"): {"name": "X", "area": CIRCLE, "wkt_order": "northsouth"},
+    ("geofences", "a change"): {"name": "X", "area": CIRCLE, "unchanged_since": "2026-01-01"},
     ("geofences", "radius"): {"name": "X", "area": {**CIRCLE, "radius_meters": -1}},
     ("geofences", "NUL in area"): {"name": "X", "area": {**CIRCLE, "note": "\x00"}},
     ("geofences", "name too long"): {"name": "x" * 101, "area": CIRCLE},
