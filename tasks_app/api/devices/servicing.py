@@ -29,7 +29,7 @@ from tasks_app.api.sparse import fields_query
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.models.maintenance import MAX_METERS, MAX_SECONDS
 from tasks_app.queries.access import Right, to_view, visible_fleets
-from tasks_app.services.devices import maintenance_due, mark_done
+from tasks_app.services.devices import maintenance_due, mark_done, new_plan
 
 VIEW_PLANS = to_view("maintenanceplan")
 
@@ -118,12 +118,13 @@ class MaintenanceListView(ApiView):
         request=MaintenanceSerializer,
         answers={201: MaintenanceSerializer},
         errors=(404,),
-        description="For managers of the device's fleet. It counts from now on unless `last_done_at` says otherwise.",
+        description="For managers of the device's fleet. It counts from now on, at the vehicle's present figures, unless "
+        "`last_done_at`, `last_done_odometer_meters` or `last_done_engine_seconds` say otherwise.",
     )
     def post(self, request: Request) -> Response:
         values = self.body(MaintenanceSerializer)
-        device_for(request.user, values["device_id"], self.asked)
-        plan = saved(MaintenancePlan(), {"last_done_at": timezone.now(), **values})
+        device = device_for(request.user, values["device_id"], self.asked)
+        plan = saved(new_plan(device), values)
         return Response(MaintenanceSerializer(plan).data, status=status.HTTP_201_CREATED)
 
 

@@ -8,7 +8,15 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from tasks_app.models import DeviceState, Event, EventKind, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
+from tasks_app.models import (
+    Device,
+    DeviceState,
+    Event,
+    EventKind,
+    MaintenancePlan,
+    MaintenanceRecord,
+    MaintenanceStatus,
+)
 from tasks_app.services.devices.servicing_due import MaintenanceDue, is_worse, maintenance_due
 from tasks_app.services.events import record_events
 from tasks_app.services.rows import hold_row
@@ -23,6 +31,17 @@ _KINDS = {
 def check_plans(*, now: datetime) -> dict[str, int]:
     """Bring the status of every active plan up to date; one event where it got worse."""
     return run_in_transaction(lambda: _check_plans(now))
+
+
+def new_plan(device: Device) -> MaintenancePlan:
+    """Return a plan whose intervals begin now, at the vehicle's present figures."""
+    state = _state_of(device.pk)
+    return MaintenancePlan(
+        device=device,
+        last_done_at=timezone.now(),
+        last_done_odometer_meters=state.odometer_meters,
+        last_done_engine_seconds=state.engine_seconds,
+    )
 
 
 @transaction.atomic
@@ -40,7 +59,7 @@ def mark_done(
     Work done at a figure the vehicle has long passed leaves the plan as due as that makes it.
     """
     hold_row(plan)
-    state = DeviceState.objects.filter(device_id=plan.device_id).first() or DeviceState()
+    state = _state_of(plan.device_id)
     plan.last_done_at = now
     plan.last_done_odometer_meters = state.odometer_meters if odometer_meters is None else odometer_meters
     plan.last_done_engine_seconds = state.engine_seconds if engine_seconds is None else engine_seconds
@@ -54,6 +73,10 @@ def mark_done(
         note=note,
         marked_by=user,
     )
+
+
+def _state_of(device_id: int) -> DeviceState:
+    return DeviceState.objects.filter(device_id=device_id).first() or DeviceState()
 
 
 def _check_plans(now: datetime) -> dict[str, int]:

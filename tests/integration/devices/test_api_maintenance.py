@@ -45,6 +45,16 @@ def test_a_manager_makes_changes_and_deletes_a_plan(managing, device):
     assert managing.delete(url).status_code == 204
 
 
+def test_a_plan_counts_from_the_present_figures_of_its_vehicle_unless_told_otherwise(managing, device):
+    DeviceState.objects.create(device=device, odometer_meters=80_000_000, engine_seconds=7_200_000)
+    body = {"device_id": device.pk, "name": "Oil", "every_kilometers": 10_000, "every_engine_hours": 250}
+    remaining = managing.post("/api/maintenance", body, format="json").json()["remaining"]
+    assert remaining == {"kilometers": 10_000.0, "engine_hours": 250.0}
+    known = {**body, "last_done_odometer_meters": 75_000_000, "last_done_engine_seconds": 7_200_000 - 3600}
+    remaining = managing.post("/api/maintenance", known, format="json").json()["remaining"]
+    assert remaining == {"kilometers": 5000.0, "engine_hours": 249.0}
+
+
 def test_done_starts_the_intervals_anew_keeps_history_and_ends_the_reminders(api, operator, fleet, device, plan):
     make_rule(fleet, [operator], kinds=["maintenance_due", "maintenance_due_soon"])
     DeviceState.objects.create(device=device, odometer_meters=11_000_000)
