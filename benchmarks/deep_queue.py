@@ -17,8 +17,8 @@ import django
 django.setup()
 
 from benchmarks.noop_tasks.tasks import bench_noop  # noqa: E402
-from tasks_app.engine import live_jobs  # noqa: E402
 from tasks_app.engine.connection import client  # noqa: E402
+from tasks_app.engine.live import find_live_job, list_live_jobs, queue_stats  # noqa: E402
 from tasks_app.engine.streams import JobQueue  # noqa: E402
 
 SHALLOW = 1_000
@@ -50,9 +50,9 @@ def timings() -> dict[str, float]:
     made = [str(bench_noop.delay()) for _ in range(ROUNDS)]
     return {
         "enqueue": typical(lambda number: bench_noop.delay()),
-        "inspect": typical(lambda number: live_jobs.queue_stats(client())),
-        "find": typical(lambda number: live_jobs.find_live_job(client(), made[number])),
-        "list": typical(lambda number: live_jobs.list_live_jobs(client(), ["positions"], 50)),
+        "inspect": typical(lambda number: queue_stats(client())),
+        "find": typical(lambda number: find_live_job(client(), made[number])),
+        "list": typical(lambda number: list_live_jobs(client(), ["positions"], 50)),
         "cancel": typical(lambda number: queue.cancel(made[number], {"by": None})),
     }
 

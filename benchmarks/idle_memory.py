@@ -22,9 +22,9 @@ django.setup()
 import psutil  # noqa: E402
 
 from benchmarks.web import connect, web_server  # noqa: E402
-from tasks_app.engine import live_jobs  # noqa: E402
 from tasks_app.engine.config import engine_config  # noqa: E402
 from tasks_app.engine.connection import client  # noqa: E402
+from tasks_app.engine.live import queue_stats  # noqa: E402
 from trackerproject.dev.embedded import start_child, stop_children  # noqa: E402
 
 MB = 1_000_000
@@ -57,7 +57,7 @@ def clusters(commands: list[list[str]]) -> Iterator[list[Popen[bytes]]]:
         for options in commands:
             processes.append(start_child([sys.executable, "manage.py", "qcluster", *options], output=log))
     try:
-        wait_until(lambda: sum(queue.workers for queue in live_jobs.queue_stats(client())) >= expected)
+        wait_until(lambda: sum(queue.workers for queue in queue_stats(client())) >= expected)
         yield processes
     finally:
         stop_children(processes)

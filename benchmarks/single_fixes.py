@@ -32,8 +32,8 @@ from django.utils import timezone  # noqa: E402
 from benchmarks.pipeline import clear  # noqa: E402
 from benchmarks.sample_fleet import make_fleet  # noqa: E402
 from benchmarks.web import HOST, web_server  # noqa: E402
-from tasks_app.engine import live_jobs  # noqa: E402
 from tasks_app.engine.connection import client  # noqa: E402
+from tasks_app.engine.live import queue_stats  # noqa: E402
 from tasks_app.services.devices.credentials import issue_key  # noqa: E402
 from tasks_app.services.partitions import ensure_partitions  # noqa: E402
 from trackerproject.dev.embedded import start_child, stop_children  # noqa: E402
@@ -103,7 +103,7 @@ def cluster() -> Iterator[Popen[bytes]]:
         process = start_child([sys.executable, "manage.py", "qcluster", "--name", "positions"], output=log)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not any(queue.workers for queue in live_jobs.queue_stats(client()) if queue.name == "positions"):
+        while not any(queue.workers for queue in queue_stats(client()) if queue.name == "positions"):
             if time.monotonic() > deadline:
                 raise SystemExit("the cluster does not start")
             time.sleep(0.1)

@@ -14,7 +14,7 @@ class TasksAppConfig(AppConfig):
     def import_models(self) -> None:
         """Import the models; then replace django_q.tasks, before the models of the apps behind this one import it."""
         super().import_models()
-        from tasks_app.engine import django_q_tasks
+        from tasks_app.engine.django_q import tasks as django_q_tasks
 
         django_q_tasks.install()
 

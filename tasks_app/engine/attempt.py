@@ -22,14 +22,13 @@ from tasks_app.engine.job_fields import datetime_of_ms
 from tasks_app.engine.keys import PRIORITIES
 from tasks_app.engine.payload import Payload, unseal
 from tasks_app.engine.records import FinishedJob
-from tasks_app.engine.redaction import redact_call, shorten
+from tasks_app.engine.redaction import hide_values, redact_call, secret_values, shorten
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import UNKNOWN_TASK, get_task
 from tasks_app.engine.retry import retry_delay_seconds
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import json_type_of, storable_text
 from tasks_app.engine.streams import ClaimedAttempt
-from tasks_app.engine.text_redaction import hide_values, secret_values
 
 NO_ARGUMENTS: tuple[list[Any], dict[str, Any]] = ([], {})
 MAX_KEPT_MESSAGE_BYTES = 4096

@@ -26,7 +26,7 @@ from tasks_app.engine.errors import InvalidArguments, NotOffered, UnknownTask
 from tasks_app.engine.flows import Flow, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import Call
-from tasks_app.engine.live_jobs import QueueStats, queue_stats
+from tasks_app.engine.live import QueueStats, queue_stats
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import get_task
 

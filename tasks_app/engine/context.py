@@ -10,9 +10,9 @@ from uuid import UUID
 
 from tasks_app.engine.errors import JobCancelled
 from tasks_app.engine.payload import Payload
+from tasks_app.engine.redaction import redact_text
 from tasks_app.engine.storable import storable_number, storable_text
 from tasks_app.engine.streams import ClaimedAttempt
-from tasks_app.engine.text_redaction import redact_text
 from tasks_app.request_ids import current_request, log_fields
 
 _PROGRESS_EVERY_SECONDS = 0.25

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from tasks_app.engine.errors import JobCancelled, JobInterrupted
+from tasks_app.engine.redaction import redact_text, redact_traceback
 from tasks_app.engine.storable import class_name, class_path, storable_text
-from tasks_app.engine.text_redaction import redact_text, redact_traceback
 
 MAX_TRACEBACK_CHARS = 20_000
 MAX_MESSAGE_CHARS = 2_000

@@ -21,7 +21,7 @@ of a lane the lane's, and no script touches two tags, so queues and lanes can li
     {<p>:<q>}:paused         STRING  JSON {by, at, reason}: workers take nothing while it exists, neither from lanes
     {<p>:<q>}:paused_tasks   HASH    task -> JSON {by, at, reason}; empty once it is resumed, until its jobs are taken up again.
                                      Its jobs stay in the streams, pending for the consumer "aside:<task>"; a lane waits at one.
-    {<p>:<q>}:orders:<c>     LIST    JSON orders for cluster <c>, <host>:<pid of its supervisor> (engine.orders); expires
+    {<p>:<q>}:orders:<c>     LIST    JSON orders for cluster <c>, <host>:<pid of its supervisor> (engine.clusters); expires
 
     {<p>:scheduler}:beat     STRING  host of a scheduler that ran a moment ago; expires
     {<p>:metrics}:<metric>   HASH    what all processes have counted (see engine.metrics.sending)

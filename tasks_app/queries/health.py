@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db import close_old_connections, connection
 from django.db.utils import InterfaceError, OperationalError
 
+from tasks_app.engine.clusters.scheduler import is_scheduler_running
 from tasks_app.engine.connection import client
-from tasks_app.engine.scheduler import is_scheduler_running
 from tasks_app.queries.jobs import queue_stats
 from tasks_app.queries.trackers import living_nodes
 from tasks_app.utils.bounded_check import BoundedCheck, answers

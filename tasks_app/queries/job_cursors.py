@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from tasks_app.engine.live_pages import Place, is_place
+from tasks_app.engine.live import Place, is_place
 from tasks_app.engine.states import JobState
 from tasks_app.queries.ended_jobs import InvalidCursor
 

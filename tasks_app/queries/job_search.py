@@ -19,9 +19,8 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.job_hash import JobHash
-from tasks_app.engine.redaction import TOO_DEEP
+from tasks_app.engine.redaction import HIDDEN, TOO_DEEP
 from tasks_app.engine.registry import parameter_names, registered_tasks
-from tasks_app.engine.secret_names import HIDDEN
 from tasks_app.engine.states import JobState, parse_state
 from tasks_app.queries.access import Right, has_everywhere, visible_devices
 from tasks_app.queries.job_conditions import ANY_JOB, Condition, JobSearch

@@ -13,7 +13,6 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from tasks_app.engine import live_jobs, live_workers
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import BadPayload
@@ -21,9 +20,9 @@ from tasks_app.engine.groups.members import children_of_ended, children_of_live
 from tasks_app.engine.groups.signatures import MAX_MEMBERS
 from tasks_app.engine.job_hash import JobHash
 from tasks_app.engine.lanes import lanes_of, lease_holders
-from tasks_app.engine.live_jobs import QueueStats
-from tasks_app.engine.live_pages import live_jobs_after
-from tasks_app.engine.live_workers import WorkerInfo
+from tasks_app.engine.live import QueueStats, WorkerInfo, find_live_job, find_live_jobs, live_jobs_after
+from tasks_app.engine.live import list_workers as live_workers
+from tasks_app.engine.live import queue_stats as stats_of_queues
 from tasks_app.engine.records import job_store
 from tasks_app.engine.states import LIVE_STATES, JobState
 from tasks_app.models import Job, JobAction
@@ -118,7 +117,7 @@ class WorkerView:
 def find_job(job_id: UUID | str, *, user: Any) -> JobView | None:
     """Return the job, if `user` may see it: SHELL and staff that may view jobs see all, others those they asked
     for or share."""
-    live = live_jobs.find_live_job(client(), str(job_id))
+    live = find_live_job(client(), str(job_id))
     row = Job.objects.filter(pk=job_id).first()
     view = ended_view(row) if row else live_view(live) if live else None
     return view if view and (_sight(user)(view) or _shares(user, job_id)) else None
@@ -230,7 +229,7 @@ def same_call(user: Any, job: JobView, limit: int = 10) -> list[JobView]:
 
 def queue_stats() -> list[QueueStats]:
     """How every queue stands now."""
-    return live_jobs.queue_stats(client())
+    return stats_of_queues(client())
 
 
 def held_lanes() -> list[tuple[str, int, int]]:
@@ -245,8 +244,8 @@ def held_lanes() -> list[tuple[str, int, int]]:
 
 def list_workers() -> list[WorkerView]:
     """The workers of every host, with the task each is on."""
-    found = live_workers.list_workers(client())
-    jobs = live_jobs.find_live_jobs(client(), sorted({worker.current_job_id for worker in found} - {""}))
+    found = live_workers(client())
+    jobs = find_live_jobs(client(), sorted({worker.current_job_id for worker in found} - {""}))
     return [_worker_view(worker, jobs.get(worker.current_job_id)) for worker in found]
 
 
@@ -363,7 +362,7 @@ def _children_of(parent: UUID) -> list[str]:
     if row := job_store().find_finished(str(parent)):
         return children_of_ended(row)
     with suppress(BadPayload):
-        if live := live_jobs.find_live_job(client(), str(parent)):
+        if live := find_live_job(client(), str(parent)):
             return children_of_live(live, client())
     rows = Job.objects.filter(parent_id=parent).order_by("member_index").values_list("pk", flat=True)
     return [str(job_id) for job_id in rows[:MAX_MEMBERS]]
@@ -371,7 +370,7 @@ def _children_of(parent: UUID) -> list[str]:
 
 def _views_of(job_ids: list[str]) -> list[JobView]:
     """Views in this order of the jobs that live or have a row."""
-    live = live_jobs.find_live_jobs(client(), job_ids)
+    live = find_live_jobs(client(), job_ids)
     found = {job_id: view for job_id, job in live.items() if (view := live_view(job))}
     found |= {str(row.pk): ended_view(row) for row in Job.objects.filter(pk__in=job_ids)}
     return [found[job_id] for job_id in job_ids if job_id in found]

@@ -14,7 +14,7 @@ from django.db.models.functions import TruncMinute
 from tasks_app.engine import JobState, registered_tasks
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.live_jobs import finished_per_minute
+from tasks_app.engine.live import finished_per_minute
 from tasks_app.models import Job
 
 MINUTES = 60

@@ -15,13 +15,13 @@ from django.utils import timezone
 from django_q.models import Schedule
 
 from tasks_app.checks import check_redis
-from tasks_app.engine import JobHandle, QueueUnavailable, chord, group, live_jobs
+from tasks_app.engine import JobHandle, QueueUnavailable, chord, group
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import lanes_of, queue_parts
+from tasks_app.engine.live import find_live_job, list_live_jobs, queue_stats, repair_queue
 from tasks_app.engine.metrics import read_metrics
 from tasks_app.engine.metrics.jobs import JOBS_FINISHED
-from tasks_app.engine.orphans import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
@@ -114,16 +114,16 @@ def test_groups_and_chords_over_several_masters(cluster):
 
 def test_queues_are_controlled_and_looked_at(cluster, staff):
     pause_queue(name="positions", user=staff, now=timezone.now())
-    wait_until(lambda: live_jobs.queue_stats(client())[0].paused, what="the pause")
+    wait_until(lambda: queue_stats(client())[0].paused, what="the pause")
     jobs = lane_effect.enqueue_many([(f"van {number}", number) for number in range(30)])
     waiting = ledger_job.enqueue_many([(0.0, "waiting")] * 10)
-    stats = {queue.name: queue for queue in live_jobs.queue_stats(client())}["positions"]
+    stats = {queue.name: queue for queue in queue_stats(client())}["positions"]
     assert (stats.depth, stats.running, stats.workers) == (40, 0, WORKERS)
-    assert {job.job_id for job in live_jobs.list_live_jobs(client(), ["positions"])} == {
+    assert {job.job_id for job in list_live_jobs(client(), ["positions"])} == {
         *map(str, jobs),
         *map(str, waiting),
     }
-    assert live_jobs.find_live_job(client(), str(jobs[7])).lane == lane_of("van 7")
+    assert find_live_job(client(), str(jobs[7])).lane == lane_of("van 7")
     assert JobHandle(jobs[0]).cancel() == "cancelled"
     assert repair_queue("positions", apply=True) == dict.fromkeys(repair_queue("positions", apply=False), 0)
     assert [warning.id for warning in check_redis(databases=["default"])] == ["tasks_app.W008"]

@@ -12,8 +12,9 @@ import redis
 from django.core.cache.backends.redis import RedisCache
 
 from tasks_app.checks import check_redis
-from tasks_app.engine import QueueUnavailable, UnknownJob, live_jobs
+from tasks_app.engine import QueueUnavailable, UnknownJob
 from tasks_app.engine.connection import client
+from tasks_app.engine.live import find_live_job
 from tasks_app.engine.scripts import SOURCES
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Job
@@ -174,7 +175,7 @@ def test_jobs_that_were_not_replicated_are_lost_with_the_master(sentinels):
     old.kill()
     new.signal(signal.SIGCONT)
     wait_until(can_write, FAILOVER_SECONDS, "a new master")
-    assert live_jobs.find_live_job(client(), str(replicated)) is not None
+    assert find_live_job(client(), str(replicated)) is not None
     with pytest.raises(UnknownJob):
         _ = only_there.state
 

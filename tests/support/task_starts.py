@@ -18,7 +18,7 @@ from tasks_app.engine import Task, get_task, registered_tasks
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.engine.live_jobs import list_live_jobs
+from tasks_app.engine.live import list_live_jobs
 from tasks_app.models import Device, Fleet, Geofence, Job, MaintenancePlan, ScheduleState
 from tasks_app.queries.access import SHELL
 from tasks_app.services.jobs import CHANGE_TASK, cancel_job, run_bulk_action

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from tasks_app.engine import InvalidArguments, PermanentError, task
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import run_batch, share_secrets, take_next
 from tasks_app.engine.batches import MAX_BATCH_JOBS, Halves
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import WrongBatchResult
 from tasks_app.engine.inline import inline_claim
 from tasks_app.engine.slots import Slots, WorkerSlot
 from tasks_app.engine.streams import ClaimedAttempt
+from tasks_app.engine.workers.batch_attempts import run_batch, share_secrets, take_next
 from tests.support.probe import batched
 from tests.support.probe import tasks as probe
 

@@ -56,7 +56,7 @@ def test_what_is_left_of_a_lost_fleet_is_not_sent(monkeypatch):
 
 
 def test_a_device_that_went_to_another_fleet_of_its_viewer_is_there_and_not_gone():
-    async def told_after_the_move() -> list[dict]:
+    async def sent_after_the_move() -> list[dict]:
         connection = LiveConsumer()
         north, south = fleet_view(1, range(1, 4)), fleet_view(2, range(5, 6))
         connection.hub.views = {1: north, 2: south}
@@ -71,7 +71,7 @@ def test_a_device_that_went_to_another_fleet_of_its_viewer_is_there_and_not_gone
         updates.append(connection._collect())
         return [json.loads(next(update_messages("update", one, None))) for one in updates]
 
-    first, second = asyncio.run(told_after_the_move())
+    first, second = asyncio.run(sent_after_the_move())
     assert [(one["id"], one["fleet_id"]) for one in first["devices"]] == [(3, 2)]
     assert [(one["id"], one["fleet_id"]) for one in second["devices"]] == [(3, 2)]
     assert second["removed"] == [2]

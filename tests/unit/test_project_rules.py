@@ -79,7 +79,7 @@ def test_a_cluster_loads_neither_pages_nor_what_few_jobs_need():
     )
     program = (
         "import sys, django; django.setup(); from tasks_app.management.commands import qcluster\n"
-        "from tasks_app.engine.cluster import load_ahead; load_ahead()\n"
+        "from tasks_app.engine.clusters.cluster import load_ahead; load_ahead()\n"
         f"print([name for name in {heavy!r} if name in sys.modules])"
     )
     done = run(sys.executable, "-c", program, DJANGO_SETTINGS_MODULE="trackerproject.settings", **PRODUCTION)

@@ -10,12 +10,21 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from tasks_app.engine import text_redaction
 from tasks_app.engine.context import CurrentJob
 from tasks_app.engine.failures import describe
-from tasks_app.engine.redaction import HIDDEN, is_complete, is_secret, redact, redact_call
+from tasks_app.engine.redaction import (
+    HIDDEN,
+    hide_values,
+    is_complete,
+    is_secret,
+    redact,
+    redact_call,
+    redact_text,
+    redact_traceback,
+    secret_values,
+    texts,
+)
 from tasks_app.engine.storable import storable_text
-from tasks_app.engine.text_redaction import hide_values, redact_text, redact_traceback, secret_values
 
 SECRET = """pwd passphrase auth bearer session signature access_key phone imei password passwd pass secret token tokens
     authorization Authorization api_key apiKey APIKey X-Api-Key apikey private_key cookie Set-Cookie credential credentials
@@ -226,7 +235,7 @@ def unbounded_repeats(pattern) -> Iterator[object]:
 
 def test_no_pattern_reads_a_text_more_than_once():
     """Work grows with the length of a text: nothing that may repeat without end is given back and tried again."""
-    patterns = {name: one for name, one in vars(text_redaction).items() if isinstance(one, re.Pattern)}
+    patterns = {name: one for name, one in vars(texts).items() if isinstance(one, re.Pattern)}
     assert len(patterns) > 10
     tried_again = {
         name: list(unbounded_repeats(re._parser.parse(one.pattern, one.flags))) for name, one in patterns.items()

@@ -21,9 +21,9 @@ from tasks_app.engine.attempt import storable
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.errors import InvalidArguments, JobTimeout, UnserialisableResult
 from tasks_app.engine.failures import describe
-from tasks_app.engine.joblog import JobLogHandler
 from tasks_app.engine.nesting import MAX_DEPTH, is_too_deep
 from tasks_app.engine.storable import class_name, storable_number, storable_text, storable_value
+from tasks_app.engine.workers.joblog import JobLogHandler
 from tests.support.probe.poison import ERRORS, NoRepr
 
 

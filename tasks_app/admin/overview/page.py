@@ -27,7 +27,7 @@ from tasks_app.admin.overview.problems import (
     storage_problems,
 )
 from tasks_app.engine import JobState, QueueUnavailable
-from tasks_app.engine.live_jobs import QueueStats
+from tasks_app.engine.live import QueueStats
 from tasks_app.models import Device
 from tasks_app.queries.devices import count_by_status
 from tasks_app.queries.jobs import job_counts, list_workers, queue_stats

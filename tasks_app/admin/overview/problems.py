@@ -16,7 +16,7 @@ from django_q.models import Schedule
 from tasks_app.admin.cleanup import days_text, urgency
 from tasks_app.admin.common import format_ago, format_seconds
 from tasks_app.admin.jobs import job_url
-from tasks_app.engine.live_jobs import QueueStats
+from tasks_app.engine.live import QueueStats
 from tasks_app.models import DeviceState, DeviceStatus
 from tasks_app.queries.failure_groups import FailureGroup, failure_groups
 from tasks_app.queries.jobs import WorkerView

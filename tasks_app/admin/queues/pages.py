@@ -29,7 +29,7 @@ from tasks_app.admin.queues.steps import (
     worker_title,
 )
 from tasks_app.engine import QueueUnavailable
-from tasks_app.engine.live_jobs import QueueStats
+from tasks_app.engine.live import QueueStats
 from tasks_app.exceptions import JobError
 from tasks_app.models import QueueAction
 from tasks_app.queries.jobs import list_workers, queue_stats

@@ -25,7 +25,7 @@ from tasks_app.admin.queues.steps import (
     offered_steps,
 )
 from tasks_app.engine import registered_tasks
-from tasks_app.engine.live_jobs import QueueStats
+from tasks_app.engine.live import QueueStats
 from tasks_app.queries.jobs import WorkerView, list_workers, queue_stats
 from tasks_app.queries.queue_figures import NEWEST_OF_EACH_TASK, QueueFigures, Sample, queue_figures
 from tasks_app.utils.number_ranges import numbers_text

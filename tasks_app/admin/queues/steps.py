@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from tasks_app.engine.live_jobs import QueueStats
+from tasks_app.engine.live import QueueStats
 from tasks_app.queries.jobs import WorkerView
 from tasks_app.services.jobs import (
     grow_cluster,

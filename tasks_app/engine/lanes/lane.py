@@ -110,7 +110,7 @@ class Lane(JobQueue):
         return self._call("recover", consumer, reason, self._config.max_worker_losses, ran, *written)
 
     def orphans(self, job_ids: Sequence[str | bytes], *, apply: bool) -> tuple[int, int]:
-        """Look for the places of these jobs; see `engine.orphans`."""
+        """Look for the places of these jobs; see `engine.live.orphans`."""
         lost, remains = self._run_call(self._call("orphans", int(apply), *job_ids))
         return lost, remains
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from tasks_app.engine import QueueLanesChanged
-from tasks_app.engine.cluster import Cluster
+from tasks_app.engine.clusters.cluster import Cluster
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import change_lanes

@@ -8,8 +8,7 @@ from typing import Any
 
 from django.db.models.fields.files import FieldFile
 
-from tasks_app.engine.redaction import redact
-from tasks_app.engine.secret_names import HIDDEN, is_secret
+from tasks_app.engine.redaction import HIDDEN, is_secret, redact
 from tasks_app.engine.storable import storable_text, storable_value
 
 # Names that are_secret does not know: hashes and ciphers that stand for the secret.

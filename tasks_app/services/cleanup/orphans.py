@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from tasks_app.engine import current_job
-from tasks_app.engine.orphans import repair_queue
+from tasks_app.engine.live import repair_queue
 from tasks_app.models import Device, Position, PositionArchive, PositionUpload
 from tasks_app.services.cleanup import position_archives
 from tasks_app.services.cleanup.orphan_files import remove_files_without_row

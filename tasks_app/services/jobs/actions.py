@@ -10,8 +10,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from tasks_app.engine import EngineError, JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task, live_jobs
+from tasks_app.engine import EngineError, JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task
 from tasks_app.engine.backends import current_backend
+from tasks_app.engine.clusters.scheduler import record_all_ended
 from tasks_app.engine.connection import client
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.flows import TASK, Step
@@ -20,7 +21,7 @@ from tasks_app.engine.groups.members import cancel, queues_of
 from tasks_app.engine.groups.repeating import call_of, calls_in, step_to_repeat
 from tasks_app.engine.job_ids import new_job_id
 from tasks_app.engine.lanes import Lane, part_of_job
-from tasks_app.engine.scheduler import record_all_ended
+from tasks_app.engine.live import find_live_job
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import (
     JobAlreadyFinished,
@@ -221,4 +222,4 @@ def is_known(job_id: UUID | str | None) -> bool:
     """Whether this job is live, or ended and has its row: for sweepers that look for abandoned rows."""
     if job_id is None:
         return False
-    return live_jobs.find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()
+    return find_live_job(client(), str(job_id)) is not None or Job.objects.filter(pk=job_id).exists()

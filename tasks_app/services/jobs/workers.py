@@ -11,11 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from tasks_app.engine.clusters.orders import Order, Verb, send_order
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.keys import QueueKeys
-from tasks_app.engine.live_workers import WorkerInfo, list_workers
-from tasks_app.engine.orders import Order, Verb, send_order
+from tasks_app.engine.live import WorkerInfo, list_workers
 from tasks_app.engine.slots import Mode
 from tasks_app.exceptions import WorkerLimit, WorkerNotFound
 from tasks_app.models import QueueAction

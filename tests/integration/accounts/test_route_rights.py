@@ -10,7 +10,7 @@ from django.urls import get_resolver
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.live_jobs import list_live_jobs
+from tasks_app.engine.live import list_live_jobs
 from tasks_app.models import Fleet, FleetRole
 from tests.support.rights import api_of, changed_tables, database_state, give, undone
 from tests.support.route_cases import address, body_of, make_world, member, operations

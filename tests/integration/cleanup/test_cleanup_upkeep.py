@@ -19,7 +19,7 @@ from tasks_app.engine import JobCancelled, enqueue, get_task
 from tasks_app.engine.connection import client
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.keys import GROUP
-from tasks_app.engine.orphans import repair_queue
+from tasks_app.engine.live import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Device, Event, Job, PositionUpload, RetentionSettings
 from tasks_app.services.cleanup import index_bloat
@@ -173,7 +173,7 @@ def test_remains_without_payload_and_free_unique_keys_go(queue):
 
 
 def test_a_job_that_ended_without_its_row_gets_it(queue, run_jobs):
-    from tasks_app.engine.scheduler import record_ended
+    from tasks_app.engine.clusters.scheduler import record_ended
 
     job_id = enqueue("cleanup_expired_sessions")
     queue.cancel(str(job_id), {"by": None, "reason": "no use"})

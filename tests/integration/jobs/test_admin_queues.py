@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from tasks_app.engine.clusters.orders import take_orders
 from tasks_app.engine.connection import client as redis_client
 from tasks_app.engine.consumers import describe_worker
-from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job, QueueAction
 from tasks_app.queries.jobs import queue_stats

@@ -9,9 +9,9 @@ from rest_framework.test import APIClient
 
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine import get_task
+from tasks_app.engine.clusters.orders import take_orders
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import describe_worker
-from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job, JobAction, QueueAction
 from tests.support.rights import api_client_with

@@ -12,9 +12,9 @@ from django.db import OperationalError, transaction
 
 from tasks_app.engine import JobState, current_job
 from tasks_app.engine.connection import client
-from tasks_app.engine.joblog import JobLogHandler, capture_logs
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.joblog import JobLogHandler, capture_logs
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tests.support.probe import batched
 from tests.support.probe import tasks as probe
@@ -203,7 +203,7 @@ def test_a_database_that_is_away_fails_no_job_of_a_batch(monkeypatch, answer_wit
     ids = enqueued("a", "b")
     worker = worker_with_all()
     answer_with(fail)
-    monkeypatch.setattr("tasks_app.engine.worker.is_database_away", lambda error: True)
+    monkeypatch.setattr("tasks_app.engine.workers.worker.is_database_away", lambda error: True)
     with pytest.raises(OperationalError):
         worker._run_waiting()
     assert (ends(ids), worker.jobs.running, worker.jobs.done) == ([], None, [])

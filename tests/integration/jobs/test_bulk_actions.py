@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from tasks_app.engine import JobHandle, JobState, QueueFull, TaskNotPermitted, chain, get_task, group
 from tasks_app.engine import connection as engine_connection
-from tasks_app.engine.housekeeping import describe_worker
+from tasks_app.engine.clusters.housekeeping import describe_worker
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import BulkAction, Job, JobAction

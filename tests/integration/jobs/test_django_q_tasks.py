@@ -182,7 +182,7 @@ def test_every_name_of_django_q_tasks_is_spoken_for():
     groups = "result_group fetch_group count_group delete_group"
     cached = "result_cached fetch_cached result_group_cached fetch_group_cached count_group_cached delete_group_cached"
     expected = {*known.split(), *groups.split(), *refused.split(), *cached.split()}
-    ours = ("django_q.tasks", "tasks_app.engine.django_q_tasks", "tasks_app.engine.django_q_groups")
+    ours = ("django_q.tasks", "tasks_app.engine.django_q.tasks", "tasks_app.engine.django_q.groups")
     found = {name for name, value in vars(django_q.tasks).items() if getattr(value, "__module__", "") in ours}
     assert found == expected
 

@@ -14,7 +14,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import PayloadTooLarge, QueueFull
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.exceptions import JobAlreadyFinished, JobNotFound, JobNotRepeatable, JobStillLive
 from tasks_app.models import Job, JobAction
 from tasks_app.queries.access import SHELL

@@ -7,9 +7,9 @@ import uuid
 import pytest
 
 from tasks_app.engine import JobState
+from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.connection import client
-from tasks_app.engine.orphans import repair_queue
-from tasks_app.engine.scheduler import record_ended
+from tasks_app.engine.live import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, list_workers, queue_stats
@@ -78,7 +78,7 @@ def test_a_worker_goes_on_to_the_next_job(run_jobs, queue, damage):
 
 def test_a_worker_that_has_it_in_its_hands_finishes_the_others(run_jobs, queue, damage):
     bad, good = (str(probe.probe_note.delay(text)) for text in ("bad", "good"))
-    from tasks_app.engine.worker import Worker
+    from tasks_app.engine.workers.worker import Worker
 
     worker = Worker("positions", "test", client())
     worker.jobs.add(worker.queue.fetch("test", 10).claims)

@@ -9,15 +9,15 @@ from unittest import mock
 import pytest
 import redis
 
-from tasks_app.engine.clocks import ClockGuard
-from tasks_app.engine.cluster import Cluster
+from tasks_app.engine.clusters.clocks import ClockGuard
+from tasks_app.engine.clusters.cluster import Cluster
+from tasks_app.engine.clusters.housekeeping import Housekeeping
+from tasks_app.engine.clusters.scheduler import SchedulerProcess, record_ended
 from tasks_app.engine.connection import client
-from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.metrics.jobs import JOBS_FINISHED
-from tasks_app.engine.scheduler import SchedulerProcess, record_ended
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker, job_store
+from tasks_app.engine.workers.worker import Worker, job_store
 from tasks_app.models import Job
 from tasks_app.signals import jobs_not_done
 from tests.support.probe import tasks as probe

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.engine import JobState
+from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import PermanentError
-from tasks_app.engine.joblog import JobLogHandler, capture_logs
-from tasks_app.engine.scheduler import record_ended
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.joblog import JobLogHandler, capture_logs
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tasks_app.services.jobs import store as job_store
 from tasks_app.services.jobs.actions import cancel_job

@@ -25,7 +25,7 @@ from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.engine.flows import member_id
 from tasks_app.engine.groups import members
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tests.support.jobs import queue_limit
 from tests.support.probe import tasks as probe

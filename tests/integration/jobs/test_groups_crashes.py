@@ -17,9 +17,9 @@ from tasks_app.engine.groups import sweeping
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.redis_groups import Advance, RedisGroups
 from tasks_app.engine.groups.sweeping import GroupSweeper
-from tasks_app.engine.orphans import repair_queue
+from tasks_app.engine.live import repair_queue
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tasks_app.services.jobs import retry_job
 from tests.integration.jobs.test_groups import remaining_keys, settle

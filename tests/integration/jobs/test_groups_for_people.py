@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from tasks_app.engine import JobHandle, JobState, chain, chord, group
 from tasks_app.engine.connection import client
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import Job
 from tasks_app.queries.access import SHELL

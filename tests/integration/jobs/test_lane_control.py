@@ -9,9 +9,9 @@ import pytest
 from tasks_app.engine import JobState, QueueLanesChanged
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import Lane, change_lanes, queue_parts
-from tasks_app.engine.live_jobs import find_live_job
+from tasks_app.engine.live import find_live_job
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tasks_app.queries.jobs import JobFilters, find_job, list_jobs, queue_stats
 from tasks_app.services.jobs.actions import cancel_job, retry_job, run_job_now

@@ -8,14 +8,14 @@ import pytest
 from django.db import OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 
-from tasks_app.engine.cluster import Cluster
+from tasks_app.engine.clusters.cluster import Cluster
+from tasks_app.engine.clusters.housekeeping import Housekeeping
 from tasks_app.engine.connection import client
-from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.lanes import lanes_of, leases, ring_for_any_lane
 from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue, ring_call
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job, LaneLease
 from tasks_app.services.jobs.store import claim_lanes, hold_lanes
 from tests.support.probe import lanes as probe

@@ -7,14 +7,14 @@ import uuid
 import pytest
 
 from tasks_app.engine import InvalidArguments, JobState, QueueFull, QueueLanesChanged
+from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.kept_connection import CallerClient
 from tasks_app.engine.lanes import Lane, lane_number, part_of_job, queue_parts
-from tasks_app.engine.orphans import repair_queue
-from tasks_app.engine.scheduler import record_ended
+from tasks_app.engine.live import repair_queue
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tasks_app.queries.access import SHELL
 from tasks_app.queries.jobs import JobFilters, list_jobs

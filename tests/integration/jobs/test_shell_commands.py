@@ -12,11 +12,11 @@ from django.db import OperationalError
 
 from tasks_app.engine import JobState
 from tasks_app.engine import connection as engine_connection
+from tasks_app.engine.clusters.orders import take_orders
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import Lane
-from tasks_app.engine.orders import take_orders
 from tasks_app.engine.streams import JobQueue
 from tasks_app.management.base import telling_errors, without_password
 from tasks_app.models import AuditEntry, Job, JobAction, QueueAction

@@ -17,7 +17,7 @@ from tasks_app.engine.groups.sweeping import GroupSweeper
 from tasks_app.engine.handles import live_job
 from tasks_app.engine.lanes.upkeep import recover_lanes
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.exceptions import JobNotRepeatable
 from tasks_app.models import Job
 from tasks_app.queries.jobs import JobFilters, list_jobs

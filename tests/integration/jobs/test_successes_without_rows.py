@@ -8,7 +8,7 @@ from tasks_app.engine import UnknownJob, chain, group
 from tasks_app.engine.connection import client
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.testing import inline_jobs
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tests.support.jobs import make_due
 from tests.support.probe import tasks as probe

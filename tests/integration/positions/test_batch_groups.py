@@ -12,7 +12,7 @@ from tasks_app.engine import get_task
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import InvalidArguments
 from tasks_app.engine.lanes import queue_parts
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Device, Fleet, Job, Position
 from tasks_app.queries.position_lanes import lane_of
 from tasks_app.services.jobs.store import claim_lanes

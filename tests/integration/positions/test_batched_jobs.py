@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tasks_app.engine import get_task
 from tasks_app.engine.connection import client
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import (
     Device,
     DeviceState,

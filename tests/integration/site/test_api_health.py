@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from tasks_app.engine.clusters.scheduler import beat as beat_of_scheduler
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.scheduler import beat as beat_of_scheduler
 from tasks_app.engine.streams import JobQueue
 from tasks_app.services.jobs import pause_queue
 from tasks_app.services.jobs.actions import start_task

@@ -18,7 +18,7 @@ from notifications_app.models import Destination
 from reports_app.models import Report
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client as queues
-from tasks_app.engine.live_jobs import list_live_jobs
+from tasks_app.engine.live import list_live_jobs
 from tasks_app.models import BulkAction, Device, Fleet, IdempotentRequest, Job, JobAction, PositionUpload
 from tasks_app.services import idempotency
 from tasks_app.services.cleanup.sessions import remove_expired_sessions

@@ -17,8 +17,8 @@ from rest_framework.test import APIClient
 from notifications_app.models import Delivery, Notification
 from notifications_app.services.deliveries import deliver
 from tasks_app.engine import get_task
+from tasks_app.engine.clusters.housekeeping import Housekeeping
 from tasks_app.engine.connection import client
-from tasks_app.engine.housekeeping import Housekeeping
 from tasks_app.engine.metrics import Counter, Gauge, forget_counts, read_metrics, send_counts, sending
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
 from tasks_app.engine.metrics.kinds import Metric

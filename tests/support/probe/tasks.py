@@ -15,7 +15,7 @@ from typing import Any
 from tasks_app.engine import PermanentError, current_job, task
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
-from tasks_app.engine.live_jobs import find_live_job
+from tasks_app.engine.live import find_live_job
 from tests.support.probe import batched as batched
 from tests.support.probe import crashes as crashes
 from tests.support.probe import lanes as lanes

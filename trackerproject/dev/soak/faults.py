@@ -19,7 +19,7 @@ import psutil
 import redis
 
 from tasks_app.engine.connection import client
-from tasks_app.engine.live_workers import list_workers
+from tasks_app.engine.live import list_workers
 from trackerproject.dev.embedded import start_child
 from trackerproject.dev.local_servers.places import Places
 

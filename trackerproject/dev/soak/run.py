@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import EngineError
 from tasks_app.engine.keys import GROUP
-from tasks_app.engine.live_jobs import queue_stats
+from tasks_app.engine.live import queue_stats
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from trackerproject.dev.local_servers.places import Places

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tasks_app.engine.worker_jobs import RunningCall
+from tasks_app.engine.workers.jobs import RunningCall
 
 MAX_FETCHED = 256
 # So many jobs are fetched that running them takes about this long.

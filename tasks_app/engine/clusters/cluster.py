@@ -28,18 +28,18 @@ from django.apps import apps
 from django.db import connections
 from django.db.models import Value
 
+from tasks_app.engine.clusters.housekeeping import Housekeeping
+from tasks_app.engine.clusters.orders import Order, most_workers, read_order
+from tasks_app.engine.clusters.processes import fork_child
+from tasks_app.engine.clusters.scheduler import SchedulerProcess
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import worker_client
 from tasks_app.engine.consumers import HOST
-from tasks_app.engine.housekeeping import Housekeeping
-from tasks_app.engine.joblog import capture_logs
-from tasks_app.engine.orders import Order, most_workers, read_order
-from tasks_app.engine.processes import fork_child
 from tasks_app.engine.records import job_store
-from tasks_app.engine.scheduler import SchedulerProcess
 from tasks_app.engine.slots import Mode, Pulse, Slots
-from tasks_app.engine.watchdog import Watchdog
-from tasks_app.engine.worker import Worker
+from tasks_app.engine.workers.joblog import capture_logs
+from tasks_app.engine.workers.watchdog import Watchdog
+from tasks_app.engine.workers.worker import Worker
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from tasks_app.engine.groups.following import follow
 from tasks_app.engine.slots import WorkerSlot
 from tasks_app.engine.storing import row_of, store_rows
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.worker_jobs import WorkerJobs
+from tasks_app.engine.workers.jobs import WorkerJobs
 
 logger = logging.getLogger(__name__)
 

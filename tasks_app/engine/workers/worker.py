@@ -24,7 +24,6 @@ from django.db import Error as DatabaseTrouble
 from django.db import close_old_connections, reset_queries
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, RedisClient
 from tasks_app.engine.consumers import describe_worker
@@ -40,17 +39,18 @@ from tasks_app.engine.database import (
 from tasks_app.engine.ended_counts import count_retried
 from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe
-from tasks_app.engine.fetch_size import MAX_FETCHED, FetchSize
 from tasks_app.engine.groups.following import follow_stored
 from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.lanes import Leases, WorkerQueue
 from tasks_app.engine.records import job_store
-from tasks_app.engine.results import ResultWriter
 from tasks_app.engine.slots import Slots, WorkerSlot
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
 from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
-from tasks_app.engine.worker_jobs import RunningCall, WorkerJobs
+from tasks_app.engine.workers.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
+from tasks_app.engine.workers.fetch_size import MAX_FETCHED, FetchSize
+from tasks_app.engine.workers.jobs import RunningCall, WorkerJobs
+from tasks_app.engine.workers.results import ResultWriter
 
 logger = logging.getLogger(__name__)
 

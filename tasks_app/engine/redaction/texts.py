@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from tasks_app.engine.nesting import MAX_DEPTH
-from tasks_app.engine.secret_names import HIDDEN, is_secret, words_of
+from tasks_app.engine.redaction.secret_names import HIDDEN, is_secret, words_of
 from tasks_app.engine.storable import storable_text
 
 # Shorter values are found in every other word.

@@ -18,10 +18,10 @@ from tasks_app.engine.errors import UnserialisableResult, WrongBatchResult
 from tasks_app.engine.metrics.jobs import JOB_BATCH_SIZE, JOB_FAILURES, error_label
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import find_task
-from tasks_app.engine.split_ends import MAX_ENDS, run_ends
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import class_name
 from tasks_app.engine.streams import ClaimedAttempt
+from tasks_app.engine.workers.split_ends import MAX_ENDS, run_ends
 from tasks_app.tracing import is_tracing, span
 
 logger = logging.getLogger(__name__)

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Set
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.batch_attempts import take_next
 from tasks_app.engine.batches import Halves
 from tasks_app.engine.errors import JobInterrupted, WrongBatchResult
 from tasks_app.engine.streams import ClaimedAttempt
+from tasks_app.engine.workers.batch_attempts import take_next
 
 NONE: Set[str] = frozenset()
 

@@ -6,8 +6,8 @@ import logging
 
 from tasks_app.engine.context import current_job
 from tasks_app.engine.errors import JobInterrupted
+from tasks_app.engine.redaction import redact_text
 from tasks_app.engine.storable import class_name, storable_text
-from tasks_app.engine.text_redaction import redact_text
 
 MAX_LINES = 500
 MAX_LINE_CHARS = 1000

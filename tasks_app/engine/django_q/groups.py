@@ -29,7 +29,7 @@ from tasks_app.engine.broker import (
     task_of,
 )
 from tasks_app.engine.context import current_job
-from tasks_app.engine.django_q_rows import result_of, task_of_row
+from tasks_app.engine.django_q.rows import result_of, task_of_row
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments, WouldDeadlock
 from tasks_app.engine.flows import CHAIN, GROUP, NO_CALL, Flow, Step

@@ -29,7 +29,7 @@ from tasks_app.engine.broker import (
     take_options,
     task_of,
 )
-from tasks_app.engine.django_q_groups import (
+from tasks_app.engine.django_q.groups import (
     CACHES,
     async_chain,
     async_iter,
@@ -38,7 +38,7 @@ from tasks_app.engine.django_q_groups import (
     fetch_group,
     result_group,
 )
-from tasks_app.engine.django_q_rows import result_of, task_of_row
+from tasks_app.engine.django_q.rows import result_of, task_of_row
 from tasks_app.engine.errors import InvalidArguments, UnknownJob
 from tasks_app.engine.groups.following import follow
 from tasks_app.engine.groups.making import flow_of

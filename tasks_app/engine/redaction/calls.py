@@ -7,8 +7,8 @@ from itertools import zip_longest
 from typing import Any
 
 from tasks_app.engine.nesting import MAX_DEPTH
-from tasks_app.engine.secret_names import HIDDEN, is_secret
-from tasks_app.engine.text_redaction import redact_text
+from tasks_app.engine.redaction.secret_names import HIDDEN, is_secret
+from tasks_app.engine.redaction.texts import redact_text
 
 TOO_DEEP = "(nested too deeply)"
 OMITTED = "omitted_items"

@@ -17,8 +17,8 @@ from django.db import DatabaseError, InterfaceError, connections
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.errors import JobCancelled, JobInterrupted, JobTimeout
-from tasks_app.engine.worker import Worker
-from tasks_app.engine.worker_jobs import RunningCall
+from tasks_app.engine.workers.jobs import RunningCall
+from tasks_app.engine.workers.worker import Worker
 
 logger = logging.getLogger(__name__)
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import redis
 
-from tasks_app.engine.clocks import ClockGuard
+from tasks_app.engine.clusters.clocks import ClockGuard
+from tasks_app.engine.clusters.orders import take_orders
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, worker_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
 from tasks_app.engine.metrics.jobs import JOBS_RECOVERED, WORKER_LOSSES, cause_of_loss
-from tasks_app.engine.orders import take_orders
 from tasks_app.engine.scripts import run_scripts
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
