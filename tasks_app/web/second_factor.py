@@ -74,10 +74,10 @@ def password_was_right(request: HttpRequest) -> None:
 def pending_log_in(request: HttpRequest) -> tuple[Any, str] | None:
     """The account that waits for its code, and the page after it; None where none waits any more.
 
-    One whose second factor was removed meanwhile begins again: no code is good for it.
+    None waits where somebody else logged in meanwhile, nor once its second factor was removed: no code is good for it then.
     """
     found = request.session.get(_PENDING)
-    if not found or found["until"] < time.time():
+    if not found or request.user.is_authenticated or found["until"] < time.time():
         return None
     user = get_user_model().objects.filter(pk=found["user_id"], is_active=True).first()
     if user is None or not constant_time_compare(user.get_session_auth_hash(), found["hash"]):

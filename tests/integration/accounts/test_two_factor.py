@@ -241,6 +241,14 @@ def test_who_waits_for_a_code_when_the_factor_is_removed_begins_again(operator, 
     assert client.post(CODE, {"code": "000000"})["Location"] == "/login/"
 
 
+def test_nobody_is_asked_for_the_code_of_another_account_that_waited_in_their_browser(operator, staff):
+    _key, codes = with_second_factor(operator)
+    client, _answer = by_password(operator)
+    by_password(staff, client)
+    assert client.post(CODE, {"code": codes[0]})["Location"] == "/login/"
+    assert client.session["_auth_user_id"] == str(staff.pk)
+
+
 def test_names_typed_at_the_log_in_do_not_use_the_tries_at_codes_up(operator, settings):
     settings.AXES_FAILURE_LIMIT = settings.LOGIN_ACCOUNT_FAILURE_LIMIT = 2
     key, _codes = with_second_factor(operator)
