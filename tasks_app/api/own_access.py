@@ -9,7 +9,7 @@ from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,6 +21,7 @@ from tasks_app.models import DEFAULT_SCOPES, Scope
 from tasks_app.queries.access import OWN
 from tasks_app.queries.sessions import live_token, live_tokens, scopes_of, sessions_of
 from tasks_app.services.accounts import (
+    AccountChanged,
     TooManyTokens,
     end_session,
     issue_token,
@@ -93,7 +94,7 @@ class OwnSessionSerializer(serializers.Serializer[Any]):
 
 
 def made_token(user: Any, wish: dict[str, Any], **more: Any) -> Response:
-    """Make the token of a validated TokenWishSerializer. Raises PermissionDenied where there are too many."""
+    """Make the token of a validated TokenWishSerializer. Raises PermissionDenied (too many), AuthenticationFailed."""
     chosen: dict[str, Any] = {name: wish[name] for name in ("name", "scopes") if name in wish}
     if "expires_in_days" in wish:
         days = wish["expires_in_days"]
@@ -102,6 +103,8 @@ def made_token(user: Any, wish: dict[str, Any], **more: Any) -> Response:
         token, expiry = issue_token(user=user, now=timezone.now(), **chosen, **more)
     except TooManyTokens as error:
         raise PermissionDenied(str(error), "too_many_tokens") from error
+    except AccountChanged as error:
+        raise AuthenticationFailed(str(error)) from error
     return Response(TokenSerializer({"token": token, "expiry": expiry}).data)
 
 

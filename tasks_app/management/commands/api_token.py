@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tasks_app.management.arguments import short_text, whole_number
 from tasks_app.management.base import ShellCommand
 from tasks_app.models import Scope
-from tasks_app.services.accounts import TooManyTokens, issue_token
+from tasks_app.services.accounts import AccountChanged, TooManyTokens, issue_token
 
 MAX_DAYS = 3650
 
@@ -43,7 +43,7 @@ class Command(ShellCommand):
             raise CommandError(_("There is no active user named %(name)s.") % {"name": options["username"]})
         try:
             token, expiry = issue_token(user=user, now=timezone.now(), name=options["name"] or "", **_wish(options))
-        except TooManyTokens as error:
+        except (TooManyTokens, AccountChanged) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(token)
         if expiry:

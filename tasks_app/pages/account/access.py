@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from tasks_app.pages.account.tokens import TokenForm, TokenRow
 from tasks_app.queries.sessions import live_token, live_tokens, sessions_of
 from tasks_app.services.accounts import (
+    AccountChanged,
     TooManyTokens,
     end_other_sessions,
     end_session,
@@ -70,7 +71,7 @@ def token_add(request: HttpRequest) -> HttpResponse:
         return _page(request, form)
     try:
         token, expires_at = issue_token(user=request.user, now=timezone.now(), **form.wish)
-    except TooManyTokens as error:
+    except (TooManyTokens, AccountChanged) as error:
         messages.error(request, str(error))
         return redirect("pages:access")
     context = {"title": _("Your new token"), "token": token, "expires_at": expires_at}

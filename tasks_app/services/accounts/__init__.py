@@ -26,6 +26,7 @@ from tasks_app.services.accounts.login_limits import (
     uncounted_attempt,
 )
 from tasks_app.services.accounts.tokens import (
+    AccountChanged,
     Replace,
     TooManyTokens,
     default_lifetime,
@@ -48,6 +49,7 @@ from tasks_app.services.accounts.two_factor import (
 __all__ = [
     "ACCESS_GROUP",
     "EVERYBODY",
+    "AccountChanged",
     "Attempt",
     "Replace",
     "TooManyAttempts",

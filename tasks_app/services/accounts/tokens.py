@@ -29,6 +29,13 @@ class TooManyTokens(Exception):
         super().__init__(text % {"limit": limit})
 
 
+class AccountChanged(Exception):
+    """The user got another password, was deactivated or deleted since they were let in, by which all their tokens ended."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The account was changed at this moment; log in again."))
+
+
 class Replace(StrEnum):
     """Which tokens end for a new one: none, where there is no room that of the longest ago last use, or all."""
 
@@ -54,12 +61,14 @@ def issue_token(
 ) -> tuple[str, datetime | None]:
     """A new token and when it expires; a lifetime of None never ends. Expired tokens of the user are removed.
 
-    Raises TooManyTokens.
+    `user` is as read when they were let in. Raises TooManyTokens, AccountChanged.
     """
     ends_after = default_lifetime() if isinstance(lifetime, str) else lifetime
     with transaction.atomic():
         # Two at once are counted one after the other.
-        get_user_model().objects.select_for_update(no_key=True).get(pk=user.pk)
+        present = get_user_model().objects.select_for_update(no_key=True).filter(pk=user.pk, is_active=True).first()
+        if present is None or present.password != user.password:
+            raise AccountChanged
         _make_room(get_token_model().objects.filter(user=user), now, replace)
         row, token = get_token_model().objects.create(user=user, expiry=ends_after)
         TokenDetails.objects.create(token=row, name=name, scopes=sorted({str(scope) for scope in scopes}))

@@ -6,7 +6,10 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from axes.models import AccessLog
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_save
 from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
@@ -33,6 +36,27 @@ def test_it_gives_a_token_that_works_until_log_out(operator):
     assert client.get("/api/tasks/").status_code == 200
     assert client.post("/api/auth/logout").status_code == 204
     assert client.get("/api/tasks/").status_code == 401
+
+
+CHANGES = {
+    "password": lambda user: (user.set_password("another one 42"), user.save()),
+    "deactivated": lambda user: (setattr(user, "is_active", False), user.save()),
+    "deleted": lambda user: user.delete(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_no_token_comes_of_a_log_in_that_the_end_of_all_tokens_overtook(operator, change):
+    def meanwhile(**_signal: object) -> None:
+        change(User.objects.get(pk=operator.pk))
+
+    post_save.connect(meanwhile, sender=AccessLog)
+    try:
+        response = login(operator.username)
+    finally:
+        post_save.disconnect(meanwhile, sender=AccessLog)
+    assert (response.status_code, "log in again" in response.json()["detail"]) == (401, True)
+    assert not AuthToken.objects.exists()
 
 
 def test_it_stores_no_token_in_clear(operator):
