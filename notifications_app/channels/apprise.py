@@ -75,9 +75,13 @@ class AppriseChannel(Channel):
             return _("accepted by the service")
         reason = answer["reason"]
         detail = redacted(answer.get("detail", ""), url)
-        if reason != "refused":
+        if reason not in ("refused", "partial"):
             raise DeliveryError(f"{_why(reason)} {detail}".strip(), permanent=True, disables=True)
         is_for_good = _REFUSED_FOR_GOOD.search(detail) is not None
+        if reason == "partial":
+            # Another attempt would repeat what arrived.
+            text = _("Only a part of it arrived, or not everybody got it: %(reason)s") % {"reason": detail}
+            raise DeliveryError(text, permanent=True, disables=is_for_good)
         raise DeliveryError(detail or _("The service refused it."), permanent=is_for_good, disables=is_for_good)
 
 

@@ -3,7 +3,8 @@
 More than a hundred plugins, none of them ours, get an address that a user entered. Here they can reach no private
 network, start no program, read no file of ours, write none, and are killed by our parent when they hang. stdin holds
 {"action": "check" or "send", "url", "title", "body", "type", "allowed_networks"}; stdout is one JSON answer:
-{"ok": true, "address": "tgram://1...p/"} or {"ok": false, "reason": "..."}. No Django in here.
+{"ok": true, "address": "tgram://1...p/"} or {"ok": false, "reason": "..."}, which is "partial" where some of several recipients
+or pieces got through. No Django in here.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ LOCAL_SCHEMAS = {
 MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 MAX_CPU_SECONDS = 20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
+# Of several recipients or pieces, what failed is sent once more without what got through: later all of it would be sent again.
+REPETITIONS, WAIT_SECONDS = 1, 1.0
+# Between two requests. Apprise's own 5.5 seconds leave no time for six recipients.
+LONGEST_PAUSE_SECONDS = 1.0
 # A text that is longer than a service takes goes in about so many messages; an SMS costs money.
 ENOUGH_MESSAGES = 3
 _PROGRAMS = {
@@ -84,7 +89,9 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("apprise").addHandler(log)
     sender, plugin = apprise.Apprise(), instantiate(order["url"])
     sender.add(plugin)
-    text = fitted(plugin, order["body"])
+    text, arrived = fitted(plugin, order["body"]), what_arrives(plugin)
+    if len(plugin) > 1 or len(text) > plugin.body_maxlen:
+        plugin.retry = REPETITIONS
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
     guard = Guard(networks(order["allowed_networks"]))
@@ -93,7 +100,8 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     ok = sender.notify(title=order["title"], body=text, notify_type=order["type"], body_format="text")
     if guard.refused:
         return {"ok": False, "reason": "private", "detail": guard.refused}
-    return {"ok": True} if ok else {"ok": False, "reason": "refused", "detail": " ".join(log.lines)[:1000]}
+    reason = "partial" if arrived else "refused"
+    return {"ok": True} if ok else {"ok": False, "reason": reason, "detail": " ".join(log.lines)[:1000]}
 
 
 def instantiate(url: str) -> Any:
@@ -102,6 +110,8 @@ def instantiate(url: str) -> Any:
     plugin: Any = apprise.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
     if plugin is not None:
         plugin.socket_connect_timeout, plugin.socket_read_timeout = CONNECT_SECONDS, READ_SECONDS
+        plugin.retry, plugin.wait = 0, WAIT_SECONDS
+        plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, LONGEST_PAUSE_SECONDS)
     return plugin
 
 
@@ -115,6 +125,19 @@ def fitted(plugin: Any, text: str) -> str:
     plugin.overflow_mode = apprise.OverflowMode.SPLIT
     most = ENOUGH_MESSAGES * plugin.body_maxlen
     return text if not 0 < most < len(text) else text[: most - 1].rstrip() + "…"
+
+
+def what_arrives(plugin: Any) -> list[Any]:
+    """A list that grows with each recipient or piece that the service takes."""
+    arrived: list[Any] = []
+    remember = plugin.mark_delivered
+
+    def mark_delivered(key: Any, *arguments: Any, **options: Any) -> None:
+        arrived.append(key)
+        remember(key, *arguments, **options)
+
+    plugin.mark_delivered = mark_delivered
+    return arrived
 
 
 class Guard:

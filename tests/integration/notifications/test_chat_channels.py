@@ -68,13 +68,31 @@ def test_a_text_that_is_too_long_for_the_service_goes_in_pieces_unless_its_owner
     receiver.answer = lambda handler: answers.plain(handler, 200, b'{"result": [{"status": "ok"}]}')
     chat.destination.secrets = {"url": f"smseagle://t0ken-of-ana@127.0.0.1:{receiver.port}/15551231234{query}"}
     chat.destination.save()
-    words = [f"word{number}" for number in range(300)]
+    words = [f"word{number}" for number in range(200)]
     Notification.objects.update(body_text=" ".join(words))
     assert attempt(chat) == "sent"
     pieces = [json.loads(one.body)["params"]["message"] for one in receiver.received]
     assert len(pieces) == messages
     assert " ".join(pieces).split() == ["Hello", *words]
     assert all(len(piece) <= 1200 for piece in pieces) or query
+
+
+def test_what_one_recipient_got_is_not_sent_to_them_again(receiver, chat):
+    """Of two numbers the second is refused for ever, and asked once more."""
+
+    def answer(handler) -> None:
+        code = 500 if b"15551231235" in receiver.received[-1].body else 200
+        answers.plain(handler, code, b'{"result": [{"status": "ok"}]}')
+
+    receiver.answer = answer
+    numbers = "15551231234/15551231235"
+    chat.destination.secrets = {"url": f"smseagle://t0ken-of-ana@127.0.0.1:{receiver.port}/{numbers}"}
+    chat.destination.save()
+    with pytest.raises(PermanentError, match="Only a part of it arrived"):
+        attempt(chat)
+    called = [json.loads(one.body)["params"]["to"] for one in receiver.received]
+    assert called == ["15551231234", "15551231235", "15551231235"]
+    assert Destination.objects.get().is_enabled
 
 
 def test_a_long_text_by_sms_costs_few_messages():
