@@ -18,12 +18,18 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
     # A cluster forks its workers: no library may have started threads before (docs/adr/0002-process-model.md).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
     from tasks_app.utils.audit_source import changes_of_command
 
-    with changes_of_command(sys.argv):
-        execute_from_command_line(sys.argv)
+    try:
+        with changes_of_command(sys.argv):
+            execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        if "--traceback" in sys.argv:
+            raise
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

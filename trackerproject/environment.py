@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -57,6 +60,13 @@ def _is_web_address(text: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not any(each.isspace() for each in text)
 
 
+def _is_package(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ValueError:  # of the program that runs, or no name at all
+        return name in sys.modules
+
+
 _READERS: dict[Any, Any] = {float: _number, list: entries, dict: _pairs}
 
 
@@ -90,6 +100,30 @@ class Environment(environ.Env):
         if value and not _is_web_address(value):
             raise ImproperlyConfigured(f"{var} must be an address such as https://tracker.example.org, not {value!r}.")
         return value
+
+    def zone(self, var: str, default: str) -> str:
+        """Return the name of a time zone."""
+        name = str(self.str(var, default=default)).strip()
+        try:
+            ZoneInfo(name)
+        except (LookupError, OSError, ValueError):  # none, a folder, outside of them
+            raise ImproperlyConfigured(f"{var} must be a time zone such as America/Sao_Paulo, not {name!r}.") from None
+        return name
+
+    def language(self, var: str, known: list[tuple[str, Any]], default: str) -> str:
+        """Return the code of one of the known languages, also where it is written as in LANG: pt_BR."""
+        given = str(self.str(var, default=default)).strip()
+        codes = [code for code, _name in known]
+        if (code := given.lower().replace("_", "-")) not in codes:
+            raise ImproperlyConfigured(f"{var} must be one of {', '.join(codes)}, not {given!r}.")
+        return code
+
+    def apps(self, var: str) -> list[str]:
+        """Return apps, by their modules or the classes of their configurations, of which each package is there."""
+        names: list[str] = self.list(var, default=[])
+        if missing := [name for name in names if not _is_package(name.partition(".")[0])]:
+            raise ImproperlyConfigured(f"{var}: there is no package {', '.join(missing)} among those of this Python.")
+        return names
 
     def get_value(
         self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, parse_default: bool = False

@@ -91,7 +91,7 @@ INSTALLED_APPS = [
     "django_q",
     *TASKS_APPS,
     *(["trackerproject.dev"] if DEBUG else []),
-    *env.list("EXTRA_APPS", default=[]),  # for example with tasks of your own
+    *env.apps("EXTRA_APPS"),  # for example with tasks of your own
 ]
 
 MIDDLEWARE = [
@@ -363,9 +363,9 @@ CHANNEL_TESTS_PER_10_MINUTES = env.int("CHANNEL_TESTS_PER_10_MINUTES", default=1
 
 # --- Languages, time --------------------------------------------------------------------------------------------------
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en")
 LANGUAGES = [("en", _("English")), ("pt-br", _("Brazilian Portuguese"))]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+LANGUAGE_CODE = env.language("LANGUAGE_CODE", LANGUAGES, default="en")
+TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 FORMAT_MODULE_PATH = "trackerproject.formats"
 
 # --- Files ------------------------------------------------------------------------------------------------------------

@@ -123,3 +123,37 @@ def test_an_address_of_the_web_has_no_slash_at_its_end():
     given = Given(SITE_URL="https://one.example:8443/fleet/")
     assert given.web_address("SITE_URL", default="") == "https://one.example:8443/fleet"
     assert Given().web_address("SITE_URL", default="") == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("TIME_ZONE", "Mars", "TIME_ZONE must be a time zone such as America/Sao_Paulo, not 'Mars'."),
+        ("TIME_ZONE", "../etc/passwd", "TIME_ZONE must be a time zone such as America/Sao_Paulo, not '../etc/passwd'."),
+        ("TIME_ZONE", "America", "TIME_ZONE must be a time zone such as America/Sao_Paulo, not 'America'."),
+        ("LANGUAGE_CODE", "fr", "LANGUAGE_CODE must be one of en, pt-br, not 'fr'."),
+        (
+            "EXTRA_APPS",
+            "json,fleet_shop.apps.Shop",
+            "EXTRA_APPS: there is no package fleet_shop.apps.Shop among those ",
+        ),
+        ("EXTRA_APPS", ".tasks", "EXTRA_APPS: there is no package .tasks among those of this Python."),
+    ],
+)
+def test_a_name_of_nothing_ends_the_start_with_its_variable(variable, value, sentence):
+    given = Given(**{variable: value})
+    with pytest.raises(ImproperlyConfigured) as caught:
+        {
+            "TIME_ZONE": lambda: given.zone(variable, default="UTC"),
+            "LANGUAGE_CODE": lambda: given.language(variable, [("en", "English"), ("pt-br", "")], default="en"),
+            "EXTRA_APPS": lambda: given.apps(variable),
+        }[variable]()
+    assert str(caught.value).startswith(sentence)
+
+
+def test_names_of_what_is_there_are_read():
+    given = Given(TIME_ZONE=" America/Sao_Paulo", LANGUAGE_CODE="pt_BR", EXTRA_APPS="json, tests.support.probe")
+    assert given.zone("TIME_ZONE", default="UTC") == "America/Sao_Paulo"
+    assert given.language("LANGUAGE_CODE", [("en", ""), ("pt-br", "")], default="en") == "pt-br"
+    assert given.apps("EXTRA_APPS") == ["json", "tests.support.probe"]
+    assert (Given().zone("X", default="UTC"), Given().apps("X")) == ("UTC", [])
