@@ -59,7 +59,7 @@ def _name_of(value: Any) -> str:
     if isinstance(value, Task):
         return value.name
     if callable(value):
-        raise UnknownTask(f"{value!r} is not a registered task.")
+        raise _not_registered(value)
     raise TypeError(f"{type(value).__name__} is not a JSON type.")
 
 
@@ -180,8 +180,17 @@ def task_of(function: Any) -> Task[Any, Any]:
     if isinstance(function, Task):
         return function
     if isinstance(function, str):
-        return get_task(function)
-    raise UnknownTask(f"{function!r} is not a registered task.")
+        try:
+            return get_task(function)
+        except UnknownTask:
+            raise _not_registered(function) from None
+    raise _not_registered(function)
+
+
+def _not_registered(function: Any) -> UnknownTask:
+    """Return the error of a function that django-q2 would import and run as it is."""
+    cure = "Decorate the function with @task of tasks_app.engine, in <app>/tasks.py of an installed app."
+    return UnknownTask(f"{UnknownTask.NOT_REGISTERED} {function!r}. {cure}")
 
 
 class RedisStreamsBroker(Broker):

@@ -127,7 +127,7 @@ def test_sync_runs_the_job_here_and_keeps_it():
     with pytest.raises(ValueError, match="no luck"):
         async_task(probe.probe_fail, "no luck", sync=True)
     assert Job.objects.get(task="probe_fail").error_message == "no luck"
-    with pytest.raises(UnknownTask):
+    with pytest.raises(UnknownTask, match="Decorate the function with @task"):
         async_task("math.copysign", 1, 1, sync=True)
     with pytest.raises(InvalidArguments):
         async_task("probe_add", "1", sync=True)
