@@ -34,11 +34,19 @@ class Command(AuditedCommand):
         parser.add_argument("--device", type=short_text(128), help=_("unique id of a device"))
         parser.add_argument("--fleet", type=short_text(100), help=_("name of a fleet"))
         parser.add_argument(
-            "--from", dest="start", help=_("ISO 8601 time with zone, or a date of the fleet's calendar")
+            "--from",
+            dest="start",
+            type=short_text(64),
+            help=_("ISO 8601 time with zone, or a date of the fleet's calendar"),
         )
-        parser.add_argument("--to", dest="end", help=_("the same, not included; default: one day after the start"))
+        parser.add_argument(
+            "--to",
+            dest="end",
+            type=short_text(64),
+            help=_("the same, not included; default: one day after the start"),
+        )
         parser.add_argument("--format", choices=list(EXPORTERS), default="json")
-        parser.add_argument("--output", type=Path, help=_("file to write; default: the report storage"))
+        parser.add_argument("--output", type=short_text(4096), help=_("file to write; default: the report storage"))
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.record_command(options)
@@ -71,9 +79,9 @@ class Command(AuditedCommand):
         self.stdout.write(self.style.SUCCESS(f"{path} ({size_bytes:,} {_('bytes')})"))
 
 
-def _write(report: Report, format: str, output: Path | None) -> tuple[str, int]:
+def _write(report: Report, format: str, output: str | None) -> tuple[str, int]:
     if output is not None:
-        return str(output), write_report(report.pk, get_exporter(format), output)
+        return output, write_report(report.pk, get_exporter(format), Path(output))
     written = export_report(report.pk, format)
     return str(written.file.name), written.size_bytes
 

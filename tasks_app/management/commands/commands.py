@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from tasks_app.engine.storable import storable_text
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES
 from tasks_app.management.acting import acting_user, add_user_option, operator_reason
-from tasks_app.management.arguments import whole_number
+from tasks_app.management.arguments import short_text, whole_number
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.command_tables import command_line, command_row, command_table
 from tasks_app.management.output import console_of, print_json
@@ -35,7 +35,10 @@ class Command(ShellCommand):
         steps = parser.add_subparsers(dest="step", required=True, metavar="list|send|cancel|confirm")
         listing = steps.add_parser("list", help=_("Commands, newest first."))
         listing.add_argument(
-            "--device", metavar="DEVICE", help=_("Of this device: its unique id, or # and its number.")
+            "--device",
+            metavar="DEVICE",
+            type=short_text(128),
+            help=_("Of this device: its unique id, or # and its number."),
         )
         listing.add_argument("--fleet", type=whole_number, metavar="ID", help=_("Of the devices of this fleet."))
         listing.add_argument("--state", choices=CommandState.values, metavar="STATE", help=", ".join(CommandState))
@@ -87,8 +90,8 @@ class Command(ShellCommand):
     def _send(self, options: dict[str, Any]) -> None:
         device = self._device(options["device"])
         asked = {name: options[name] for name in ("way", "priority", "is_override")}
-        # Arguments of a shell that are no UTF-8 come as lone surrogates, which no database keeps.
-        asked |= {name: storable_text(options[name]) for name in ("reason", "idempotency_key")}
+        # Bytes of a shell that are no UTF-8 come as lone surrogates, which no database keeps.
+        asked |= {"reason": storable_text(options["reason"]), "idempotency_key": options["idempotency_key"] or ""}
         try:
             command = request_command(
                 device=device,
@@ -96,7 +99,7 @@ class Command(ShellCommand):
                 parameters=_parameters(options["type"], options["parameter"]),
                 user=self.user,
                 expires_in_seconds=options["expires"],
-                typed_name=options["confirm_name"],
+                typed_name=options["confirm_name"] or "",
                 **asked,
             )
         except CommandRefused as error:
@@ -158,10 +161,9 @@ def _add_sending(step: CommandParser) -> None:
     step.add_argument(
         "--override", dest="is_override", action="store_true", help=_("Against the rules of safety; give a reason.")
     )
-    step.add_argument("--key", dest="idempotency_key", default="", help=_("The same key makes one command only."))
-    step.add_argument(
-        "--confirm", dest="confirm_name", default="", metavar="NAME", help=_("Of dangerous types: the device's name.")
-    )
+    key_help, name_help = _("The same key makes one command only."), _("Of dangerous types: the device's name.")
+    step.add_argument("--key", dest="idempotency_key", type=short_text(64), help=key_help)
+    step.add_argument("--confirm", dest="confirm_name", type=short_text(128), metavar="NAME", help=name_help)
 
 
 def _parameters(type_name: str, texts: list[str]) -> dict[str, Any]:

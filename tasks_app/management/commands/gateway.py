@@ -19,6 +19,7 @@ from tasks_app.engine.consumers import HOST
 from tasks_app.engine.metrics import send_counts
 from tasks_app.gateway.config import GatewayConfig, gateway_config, served_protocols
 from tasks_app.gateway.server import Gateway
+from tasks_app.management.arguments import short_text
 from tasks_app.management.base import ShellCommand
 from tasks_app.queries.trackers import living_nodes
 
@@ -37,17 +38,21 @@ class Command(ShellCommand):
     help = _("Serves trackers that connect by TCP and UDP, until SIGTERM or Ctrl-C.")
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--protocols", default="", help=_("Only these protocols, with commas between them."))
-        parser.add_argument("--host", help=_("The address to listen on, instead of GATEWAY_HOST."))
+        parser.add_argument(
+            "--protocols", type=short_text(200), help=_("Only these protocols, with commas between them.")
+        )
+        parser.add_argument(
+            "--host", type=short_text(255), help=_("The address to listen on, instead of GATEWAY_HOST.")
+        )
         parser.add_argument(
             "--health", action="store_true", help=_("Say whether a gateway of this host serves; exit code 1 if not.")
         )
 
-    def handle(self, *args: Any, protocols: str, host: str | None, health: bool, **options: Any) -> None:
+    def handle(self, *args: Any, protocols: str | None, host: str | None, health: bool, **options: Any) -> None:
         if health:
             self._print_health()
             return
-        names = [name for name in (part.strip() for part in protocols.split(",")) if name]
+        names = None if protocols is None else [part.strip() for part in protocols.split(",")]
         config = gateway_config(**({"host": host} if host else {}))
         try:
             served = served_protocols(names)
@@ -97,7 +102,9 @@ def _allow_files(config: GatewayConfig) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
     if allowed < wanted:
         most = allowed - OTHER_FILES
-        logger.warning("The limit of open files (%d) allows about %d connections, not %d.", hard, most, wanted - 100)
+        logger.warning(
+            "The limit of open files (%d) allows about %d connections, not %d.", hard, most, config.max_connections
+        )
 
 
 def _end() -> None:

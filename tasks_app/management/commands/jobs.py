@@ -47,7 +47,9 @@ class Command(ShellCommand):
         steps = parser.add_subparsers(dest="step", required=True, metavar="list|show|cancel|retry|priority")
         listing = steps.add_parser("list", help=_("Jobs, live and finished, newest first."))
         _add_filters(listing)
-        listing.add_argument("--parent", metavar="ID", help=_("Members and callbacks of this job."))
+        listing.add_argument(
+            "--parent", type=short_text(64), metavar="ID", help=_("Members and callbacks of this job.")
+        )
         listing.add_argument("--limit", type=whole_number, default=50, help=_("At most so many (50)."))
         showing = steps.add_parser("show", help=_("Everything about one job."))
         showing.add_argument("ids", nargs=1, metavar="ID")
@@ -185,12 +187,14 @@ class Command(ShellCommand):
 
 
 def _add_filters(step: CommandParser) -> None:
-    step.add_argument("--state", help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled"))
+    step.add_argument(
+        "--state", type=short_text(64), help=_("scheduled, queued, running, retrying, succeeded, failed or cancelled")
+    )
     step.add_argument("--queue", choices=list(engine_config().queues))
     step.add_argument("--task", type=short_text(200))
     example = 'state:failed device:"Van 03" after:yesterday'
     searching = _("Parts of the task, the arguments, the error or the id, and terms such as %(example)s.")
-    step.add_argument("--search", help=searching % {"example": example})
+    step.add_argument("--search", type=short_text(1000), help=searching % {"example": example})
 
 
 def _filters(options: dict[str, Any]) -> JobFilters:

@@ -15,7 +15,7 @@ from tasks_app.engine.clusters.cluster import Cluster
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.lanes import change_lanes
-from tasks_app.management.arguments import whole_number
+from tasks_app.management.arguments import short_text, whole_number
 from tasks_app.management.base import ShellCommand
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,12 @@ class Command(ShellCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "-n", "--name", action="append", dest="queues", help=_("Queue to work on; may be repeated.")
+            "-n",
+            "--name",
+            action="append",
+            dest="queues",
+            type=short_text(100),
+            help=_("Queue to work on; may be repeated."),
         )
         parser.add_argument(
             "--workers", type=whole_number, help=_("Worker processes per queue, instead of the setting.")

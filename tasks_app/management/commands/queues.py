@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from tasks_app.engine import registered_tasks
 from tasks_app.exceptions import QueueNotFound
 from tasks_app.management.acting import acting_user, add_user_option, operator_reason
+from tasks_app.management.arguments import short_text
 from tasks_app.management.base import ShellCommand
 from tasks_app.management.engine_tables import queue_table
 from tasks_app.management.output import console_of, print_json
@@ -38,7 +39,7 @@ class Command(ShellCommand):
                 sub.add_argument("--reason", default="", help=_("Kept in the history of the queue."))
                 add_user_option(sub)
             if step in ("pause", "resume"):
-                sub.add_argument("--task", help=_("Only this task of it."))
+                sub.add_argument("--task", type=short_text(200), help=_("Only this task of it."))
             if step == "purge":
                 sub.add_argument("--yes", action="store_true", help=_("Do not ask."))
 
