@@ -124,7 +124,10 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
         counts.pop(str(LogEntry._meta.verbose_name_plural), None)
         protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
         last = None if missing else next(filter(is_administrator, objs), None)
-        if last and not is_administrated_without(objs):
+        # The page that asks has no transaction, in which the rows are locked.
+        with transaction.atomic():
+            is_only_one = last is not None and not is_administrated_without(objs)
+        if is_only_one:
             protected.append(_("%(name)s, as nobody else is a superuser who can log in here") % {"name": last})
         return _without_log(tree), counts, missing, protected
 

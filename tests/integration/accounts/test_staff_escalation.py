@@ -128,12 +128,15 @@ def test_the_last_superuser_who_can_log_in_stays_one(wish, staff, boss):
     assert change(staff, staff, **wished).status_code == 302
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_last_superuser_who_can_log_in_is_not_deleted(staff, boss, charlie):
     page = pages_of(staff)
     both = {"action": "delete_selected", "_selected_action": [staff.pk, boss.pk], "post": "yes"}
     assert "nobody else is a superuser" in page.post(reverse("admin:auth_user_changelist"), both).content.decode()
     page.post(reverse("admin:auth_user_delete", args=[boss.pk]), {"post": "yes"})
-    page.post(reverse("admin:auth_user_delete", args=[staff.pk]), {"post": "yes"})
+    for ask in (page.get, page.post):
+        answer = ask(reverse("admin:auth_user_delete", args=[staff.pk]), {"post": "yes"})
+        assert "nobody else is a superuser" in answer.content.decode()
     assert list(User.objects.filter(is_superuser=True)) == [staff]
     page.post(reverse("admin:auth_user_changelist"), {**both, "_selected_action": [charlie.pk]})
     assert not User.objects.filter(pk=charlie.pk).exists()
