@@ -19,7 +19,8 @@ from notifications_app.messages.rule_words import RuleWords
 from notifications_app.messages.sentence_parts import first_names, join_or
 from notifications_app.messages.window_words import windows_words
 from notifications_app.models.kinds import rule_kind_choices
-from notifications_app.templatetags.notification_texts import alarm_words, duration
+from notifications_app.templatetags.alarm_names import alarm_words
+from notifications_app.templatetags.notification_texts import duration
 from tasks_app.utils.clock import exact_time, zone_offset
 
 NONE = "–"

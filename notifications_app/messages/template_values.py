@@ -10,8 +10,8 @@ from django.utils.functional import Promise
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
 from notifications_app.models.kinds import MESSAGE_KINDS, Text
+from notifications_app.templatetags.alarm_names import alarm_words
 from notifications_app.templatetags.notification_texts import (
-    alarm_words,
     distance_left,
     driven,
     duration,

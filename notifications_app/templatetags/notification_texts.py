@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime
 
@@ -12,12 +11,11 @@ from django.utils.timezone import localtime
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
 
+from notifications_app.templatetags.alarm_names import alarm_words
 from tasks_app.geo.units import Units, in_unit, unit_symbol
 from tasks_app.queries.commands import command_state_label, command_type_label, reason_text
 
 register = template.Library()
-
-_CAPITAL = re.compile(r"(?<=[a-z])[A-Z]")
 
 
 @register.filter
@@ -36,14 +34,7 @@ def duration(minutes: float) -> str:
     return _("%(n)d min") % {"n": rest}
 
 
-@register.filter
-def alarm_words(alarm: str) -> str:
-    """The device's name for an alarm as a person reads it: `SOS`, `hard braking` for hardBraking."""
-    if not alarm:
-        return _("unknown")
-    return "SOS" if alarm.lower() == "sos" else _CAPITAL.sub(r" \g<0>", alarm).lower()
-
-
+register.filter("alarm_words", alarm_words)
 register.filter("command_type", command_type_label)
 register.filter("command_state", command_state_label)
 register.filter("command_reason", reason_text)

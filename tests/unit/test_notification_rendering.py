@@ -127,6 +127,21 @@ def test_it_writes_in_the_readers_language():
 
 
 @pytest.mark.parametrize(
+    ("alarm", "english", "portuguese"),
+    [
+        ("hardBraking", "hard braking", "frenagem brusca"),
+        ("sos", "SOS", "SOS"),
+        ("coldChain", "cold chain", "cold chain"),  # nobody knows what else devices send
+        ("", "unknown", "desconhecido"),
+    ],
+)
+def test_known_alarms_are_in_the_readers_language(alarm, english, portuguese):
+    message = alarm_message(a_device(), alarm=alarm, spot=SPOT)
+    assert render_builtin(message, SAO_PAULO).subject == f"Van 1: alarm, {english}"
+    assert render_builtin(message, Recipient("pt-br", "UTC")).subject == f"Van 1: alarme, {portuguese}"
+
+
+@pytest.mark.parametrize(
     ("message", "subject"),
     [
         (message_of("geofence"), "Van 1 entered Van 1"),

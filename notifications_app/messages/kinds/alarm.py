@@ -13,7 +13,7 @@ from notifications_app.messages.rendering import Message
 from notifications_app.messages.sentence_parts import join_or
 from notifications_app.messages.spot import Spot, about, event_spot
 from notifications_app.models.kinds import MessageKind
-from notifications_app.templatetags.notification_texts import alarm_words
+from notifications_app.templatetags.alarm_names import alarm_words
 from tasks_app.models import Device, Event, EventKind
 
 ALARM = MessageKind("alarm", gettext_lazy("Alarm"), sample={**SAMPLE_VEHICLE, "alarm": "sos"}, is_failure=True)
