@@ -38,9 +38,13 @@ class PageQuery(StrictSerializer):
     )
 
 
-def page_body(request: Request, cursor: str | None, results: Any) -> dict[str, Any]:
-    """The answer of a list whose next page starts at `cursor`."""
-    url = replace_query_param(request.build_absolute_uri(), "cursor", cursor) if cursor else None
+def page_body(request: Request, cursor: str | None, results: Any, **fixed: str) -> dict[str, Any]:
+    """The answer of a list whose next page starts at `cursor`; `fixed` are parameters that it has whatever this one had."""
+    if not cursor:
+        return {"next": None, "results": results}
+    url = request.build_absolute_uri()
+    for name, value in {"cursor": cursor, **fixed}.items():
+        url = replace_query_param(url, name, value)
     return {"next": url, "results": results}
 
 

@@ -190,7 +190,9 @@ class PositionListView(ApiView):
         page, cursor = merged_page(
             rows, order=order, limit=query["limit"], cursor=query.get("cursor"), ordering=ordering
         )
-        return Response(page_body(request, cursor, _shown(page, query)))
+        # A range that ends now would be another one on each page.
+        span = {name: iso_utc(query[name]) for name in ("from", "to")}
+        return Response(page_body(request, cursor, _shown(page, query), **span))
 
 
 def _shown(rows: Sequence[Position], query: dict[str, Any]) -> Any:

@@ -206,6 +206,15 @@ def test_it_lists_positions_of_a_device_page_by_page(api, device, store_position
     assert times == sorted(times, reverse=True)
 
 
+def test_a_range_that_ends_now_is_the_same_one_on_each_page(api, device, store_positions, monkeypatch):
+    store_positions(25)
+    first = api.get(f"/api/positions?device={device.pk}&limit=10").json()
+    later = timezone.now() + timedelta(days=2)
+    monkeypatch.setattr("tasks_app.api.positions.timezone.now", lambda: later)
+    second = api.get(first["next"]).json()
+    assert len(second["results"]) == len(api.get(second["next"]).json()["results"]) + 5 == 10
+
+
 def test_it_bounds_the_range_of_positions(api, device):
     response = api.get(f"/api/positions?device={device.pk}&from=2026-01-01&to=2026-12-01")
     assert response.status_code == 400
