@@ -175,6 +175,8 @@ class DailyReportView(ApiView):
         if "fleet_id" not in body:
             if not has_everywhere(request.user, self.asked):
                 raise ValidationError({"fleet_id": [_("Name the fleet.")]})
+            if of_one := [name for name in ("fresh", "notify") if body[name]]:
+                raise ValidationError({name: [_("Only for one fleet.")] for name in of_one})
             return start(request, "generate_daily_reports", day.isoformat() if day else None)
         fleet = fleet_for(request.user, body["fleet_id"], self.asked)
         span = day_range(day or last_ended_day(timezone.now(), fleet.zone), fleet.zone)

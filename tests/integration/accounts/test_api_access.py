@@ -179,6 +179,8 @@ def test_the_day_of_every_fleet_is_for_staff(operator, staff):
     refused = api_client_of(operator).post(path, {}, format="json")
     assert (refused.status_code, list(refused.json()["fields"])) == (400, ["fleet_id"])
     assert api_client_of(staff).post(path, {}, format="json").status_code == 202
+    of_one = api_client_of(staff).post(path, {"fresh": True, "notify": True}, format="json")
+    assert (of_one.status_code, list(of_one.json()["fields"])) == (400, ["fresh", "notify"])
 
 
 def _routes(resolver: URLResolver, prefix: str = "/") -> list[str]:
