@@ -22,6 +22,7 @@ from tasks_app.api.fields import (
     StrictModelSerializer,
     StrictSerializer,
     TimestampField,
+    WindowsField,
     editable_fields,
 )
 from tasks_app.models import EventKind, FleetRole
@@ -65,6 +66,7 @@ class RuleSerializer(StrictModelSerializer):
     alarms = serializers.ListField(child=StrictCharField(max_length=40), max_length=50, required=False)
     min_speed_kph = FiniteFloatField(min_value=0, max_value=500, required=False, allow_null=True)
     min_duration_minutes = FiniteFloatField(min_value=0, max_value=MAX_MINUTES, required=False, allow_null=True)
+    windows = WindowsField()
     digest_daily_at = ClockField(required=False, allow_null=True)
     user_ids = IdsField(source="users", required=False)
     device_ids = IdsField(source="devices", required=False)

@@ -18,6 +18,7 @@ from rest_framework.validators import UniqueValidator
 
 from tasks_app.engine import InvalidArguments, JobState, parse_state
 from tasks_app.engine.arguments import encode_json
+from tasks_app.geo.windows import MAX_WINDOWS
 from tasks_app.utils.iso_times import iso_utc
 
 MAX_ID = 2**63 - 1
@@ -223,6 +224,7 @@ class TimestampField(serializers.Field[datetime, Any, str, Any]):
 
 
 CLOCK_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d$"
+END_PATTERN = r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$"
 
 
 @extend_schema_field({"type": "string", "pattern": CLOCK_PATTERN, "example": "07:30"})
@@ -236,6 +238,46 @@ class ClockField(serializers.TimeField):
         if not (isinstance(value, str) and re.fullmatch(CLOCK_PATTERN, value, re.ASCII)):
             self.fail("invalid", format="HH:MM")
         return super().to_internal_value(value)
+
+
+WINDOWS_HELP = (
+    'Weekly, in the fleet\'s time zone: [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}]; 0 is Monday. '
+    "None: always."
+)
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "maxItems": MAX_WINDOWS,
+        "items": {
+            "type": "object",
+            "properties": {
+                "days": {
+                    "type": "array",
+                    "items": {"type": "integer", "minimum": 0, "maximum": 6},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                    "description": "Those on which it begins; 0 is Monday.",
+                },
+                "from": {"type": "string", "pattern": CLOCK_PATTERN},
+                "to": {
+                    "type": "string",
+                    "pattern": END_PATTERN,
+                    "description": "At or before `from`: on the next day.",
+                },
+            },
+            "required": ["days", "from", "to"],
+            "additionalProperties": False,
+        },
+        "example": [{"days": [0, 1, 2, 3, 4], "from": "22:00", "to": "06:00"}],
+    }
+)
+class WindowsField(StorableJSONField):
+    """Weekly windows, which the model checks (see geo.windows)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"required": False, "help_text": WINDOWS_HELP, **kwargs})
 
 
 @extend_schema_field({"type": "string", "enum": [str(state) for state in JobState]})

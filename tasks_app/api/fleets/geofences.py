@@ -19,6 +19,7 @@ from tasks_app.api.fields import (
     StorableJSONField,
     StrictModelSerializer,
     TimestampField,
+    WindowsField,
     editable_fields,
 )
 from tasks_app.api.lists import BY_ID, Filters, RowList, by_id, by_text
@@ -65,6 +66,7 @@ class GeofenceSerializer(StrictModelSerializer):
         required=False,
         help_text="Whole width of a LINESTRING in WKT; twice Traccar's polylineDistance.",
     )
+    windows = WindowsField()
     updated_at = TimestampField(read_only=True)
     unchanged_since = TimestampField(
         write_only=True,

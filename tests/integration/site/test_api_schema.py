@@ -117,3 +117,11 @@ def test_its_page_loads_nothing_from_other_hosts():
     page = Client().get("/api/docs/").content.decode()
     assert "swagger-ui" in page
     assert re.findall(r'(?:src|href)="(?:https?:)?//', page) == []
+
+
+def test_it_describes_the_windows_of_a_week():
+    components = _schema()["components"]["schemas"]
+    for name in ("Geofence", "Rule"):
+        windows = components[name]["properties"]["windows"]
+        jsonschema.validate(windows["example"], {key: windows[key] for key in ("type", "items")})
+        assert set(windows["items"]["properties"]) == {"days", "from", "to"}
