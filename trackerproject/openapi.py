@@ -16,6 +16,7 @@ OPENAPI = {
         "tasks_app.api.partial_bodies.without_defaults",
         "tasks_app.api.examples.add_examples",
     ],
+    "PATH_CONVERTER_OVERRIDES": {"any_uuid": {"type": "string", "format": "uuid"}},
     "ENUM_NAME_OVERRIDES": {
         "DeviceKindEnum": "tasks_app.models.devices.DeviceKind",
         "FleetRoleEnum": "tasks_app.models.FleetRole",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
 from tasks_app.api.accounts import LoginView, LogoutView
 from tasks_app.api.audit import AuditListView
@@ -72,6 +72,7 @@ from tasks_app.api.jobs import (
 )
 from tasks_app.api.monitoring import HealthView, LiveView, MetricsView, ReadyView
 from tasks_app.api.own_access import LogoutEverywhereView, SessionListView, SessionView, TokenListView, TokenView
+from tasks_app.api.path_converters import AnyCaseUUID
 from tasks_app.api.positions import PositionListView
 from tasks_app.api.schedules import (
     ScheduleDisableView,
@@ -83,6 +84,8 @@ from tasks_app.api.schedules import (
 )
 from tasks_app.api.trackers import TrackerListView
 from tasks_app.services.cleanup import CLEANUPS
+
+register_converter(AnyCaseUUID, "any_uuid")
 
 probe_urls = [
     path("health", HealthView.as_view(), name="health"),
@@ -105,11 +108,11 @@ api_urls = [
     path("tasks/queues", QueueListView.as_view(), name="queues"),
     path("tasks/workers", WorkerListView.as_view(), name="workers"),
     path("tasks/stats", StatsView.as_view(), name="stats"),
-    path("tasks/task/<uuid:task_id>", JobDetailView.as_view(), name="task-detail"),
-    path("tasks/task/<uuid:task_id>/cancel", JobCancelView.as_view(), name="task-cancel"),
-    path("tasks/task/<uuid:task_id>/retry", JobRetryView.as_view(), name="task-retry"),
-    path("tasks/task/<uuid:task_id>/run-now", JobRunNowView.as_view(), name="task-run-now"),
-    path("tasks/task/<uuid:task_id>/priority", JobPriorityView.as_view(), name="task-priority"),
+    path("tasks/task/<any_uuid:task_id>", JobDetailView.as_view(), name="task-detail"),
+    path("tasks/task/<any_uuid:task_id>/cancel", JobCancelView.as_view(), name="task-cancel"),
+    path("tasks/task/<any_uuid:task_id>/retry", JobRetryView.as_view(), name="task-retry"),
+    path("tasks/task/<any_uuid:task_id>/run-now", JobRunNowView.as_view(), name="task-run-now"),
+    path("tasks/task/<any_uuid:task_id>/priority", JobPriorityView.as_view(), name="task-priority"),
     path("tasks/cancel", BulkCancelView.as_view(), name="tasks-cancel"),
     path("tasks/run-now", BulkRunNowView.as_view(), name="tasks-run-now"),
     path("tasks/retry", BulkRetryView.as_view(), name="tasks-retry"),

@@ -52,9 +52,9 @@ UNRECORDED = {
 # What answers nothing but a refusal here: there is no such job, worker or cluster, or a file is needed.
 ELSEWHERE = {
     ("POST", "/api/positions/import"),
-    ("POST", "/api/tasks/task/<uuid:task_id>/cancel"),
-    ("POST", "/api/tasks/task/<uuid:task_id>/run-now"),
-    ("POST", "/api/tasks/task/<uuid:task_id>/priority"),
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/cancel"),
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/run-now"),
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/priority"),
     ("POST", "/api/auth/logout"),
     ("POST", "/api/auth/logout-everywhere"),
     ("DELETE", "/api/auth/tokens/<str:token_key>"),

@@ -141,9 +141,9 @@ def test_it_lets_staff_do_what_their_permission_allows(world, make_user, staff):
 
 # What the permission of the operation does not cover: to see the row, or what the task itself asks for.
 ALSO = {
-    ("POST", "/api/tasks/task/<uuid:task_id>/cancel"): ["tasks_app.view_job"],
-    ("POST", "/api/tasks/task/<uuid:task_id>/retry"): ["tasks_app.view_job", "tasks_app.view_position"],
-    ("POST", "/api/tasks/task/<uuid:task_id>/run-now"): ["tasks_app.view_job", "tasks_app.view_position"],
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/cancel"): ["tasks_app.view_job"],
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/retry"): ["tasks_app.view_job", "tasks_app.view_position"],
+    ("POST", "/api/tasks/task/<any_uuid:task_id>/run-now"): ["tasks_app.view_job", "tasks_app.view_position"],
     ("POST", "/api/tasks/schedules"): ["tasks_app.delete_event"],
     ("POST", "/api/tasks/schedules/validate"): ["tasks_app.delete_event"],
     ("PUT", "/api/tasks/schedules/<int:schedule_id>"): ["tasks_app.delete_event"],
@@ -157,7 +157,7 @@ ALSO = {
 }
 # The job of the world has ended, so it neither waits nor runs; nor are there workers.
 NOT_THERE = {
-    "/api/tasks/task/<uuid:task_id>/run-now",
+    "/api/tasks/task/<any_uuid:task_id>/run-now",
     *(f"/api/tasks/workers/<str:name>/{verb}" for verb in ("quiet", "wake", "stop")),
     *(f"/api/tasks/clusters/<str:name>/<str:queue>/{verb}" for verb in ("grow", "shrink")),
 }

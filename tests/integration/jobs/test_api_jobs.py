@@ -55,6 +55,7 @@ def test_it_follows_a_job_from_queued_to_succeeded(api, operator, device, run_jo
     assert done["created_at"].endswith("Z")
     assert done["run_seconds"] >= 0
     assert JobAction.objects.get(job_id=done["task_id"]).verb == "start"
+    assert api.get(f"/api/tasks/task/{done['task_id'].upper()}").json() == done
 
 
 def test_it_lists_live_and_finished_jobs_by_filter(staff_api, staff, make_job):
