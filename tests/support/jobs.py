@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.workers.worker import Worker

@@ -6,11 +6,11 @@ import logging
 import time
 
 from tasks_app.engine.attempt import Attempt
-from tasks_app.engine.ended_counts import count_ended
 from tasks_app.engine.groups.following import follow
 from tasks_app.engine.slots import WorkerSlot
 from tasks_app.engine.storing import row_of, store_rows
 from tasks_app.engine.streams import JobQueue
+from tasks_app.engine.workers.ended_counts import count_ended
 from tasks_app.engine.workers.jobs import WorkerJobs
 
 logger = logging.getLogger(__name__)

@@ -36,7 +36,6 @@ from tasks_app.engine.database import (
     is_transaction_open,
     require_database,
 )
-from tasks_app.engine.ended_counts import count_retried
 from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe
 from tasks_app.engine.groups.following import follow_stored
@@ -48,6 +47,7 @@ from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
 from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
 from tasks_app.engine.workers.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
+from tasks_app.engine.workers.ended_counts import count_retried
 from tasks_app.engine.workers.fetch_size import MAX_FETCHED, FetchSize
 from tasks_app.engine.workers.jobs import RunningCall, WorkerJobs
 from tasks_app.engine.workers.results import ResultWriter

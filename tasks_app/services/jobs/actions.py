@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from tasks_app.engine import EngineError, JobHandle, JobState, NotRepeatable, TaskNotPermitted, get_task
 from tasks_app.engine.backends import current_backend
-from tasks_app.engine.clusters.scheduler import record_all_ended
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_all_ended
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.flows import TASK, Step
 from tasks_app.engine.groups.making import make

@@ -11,9 +11,9 @@ from typing import Any
 from django.db import transaction
 
 from tasks_app.engine import UnknownTask, get_task
-from tasks_app.engine.clusters.scheduler import record_all_ended
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_all_ended
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import QueueNotFound, TaskNotFound

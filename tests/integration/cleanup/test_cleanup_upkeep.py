@@ -173,7 +173,7 @@ def test_remains_without_payload_and_free_unique_keys_go(queue):
 
 
 def test_a_job_that_ended_without_its_row_gets_it(queue, run_jobs):
-    from tasks_app.engine.clusters.scheduler import record_ended
+    from tasks_app.engine.ended_rows import record_ended
 
     job_id = enqueue("cleanup_expired_sessions")
     queue.cancel(str(job_id), {"by": None, "reason": "no use"})

@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 from tasks_app.engine import JobState
-from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.live import repair_queue
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job

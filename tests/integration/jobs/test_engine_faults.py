@@ -12,8 +12,9 @@ import redis
 from tasks_app.engine.clusters.clocks import ClockGuard
 from tasks_app.engine.clusters.cluster import Cluster
 from tasks_app.engine.clusters.housekeeping import Housekeeping
-from tasks_app.engine.clusters.scheduler import SchedulerProcess, record_ended
+from tasks_app.engine.clusters.scheduler import SchedulerProcess
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.metrics.jobs import JOBS_FINISHED
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks_app.engine import JobState
-from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.errors import PermanentError
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.workers.joblog import JobLogHandler, capture_logs

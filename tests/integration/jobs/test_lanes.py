@@ -7,9 +7,9 @@ import uuid
 import pytest
 
 from tasks_app.engine import InvalidArguments, JobState, QueueFull, QueueLanesChanged
-from tasks_app.engine.clusters.scheduler import record_ended
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.kept_connection import CallerClient
 from tasks_app.engine.lanes import Lane, lane_number, part_of_job, queue_parts
 from tasks_app.engine.live import repair_queue

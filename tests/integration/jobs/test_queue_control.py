@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 
 from tasks_app.engine import JobState
-from tasks_app.engine.clusters.scheduler import record_all_ended
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_all_ended
 from tasks_app.engine.lanes import queue_parts
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobNotFound, JobNotWaiting, QueueNotFound

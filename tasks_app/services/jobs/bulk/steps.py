@@ -12,8 +12,8 @@ from uuid import UUID, uuid5
 from redis.exceptions import RedisError
 
 from tasks_app.engine import EngineError, JobState, QueueFull, QueueUnavailable
-from tasks_app.engine.clusters.scheduler import record_all_ended
 from tasks_app.engine.connection import client
+from tasks_app.engine.ended_rows import record_all_ended
 from tasks_app.engine.streams import JobQueue
 from tasks_app.exceptions import JobError, JobNotWaiting
 from tasks_app.models import BulkAction, Job, JobAction
