@@ -29,6 +29,7 @@ from trackerproject.dev.embedded import (
     stop_services,
 )
 from trackerproject.dev.local_servers.children import CODE_DIR
+from trackerproject.dev.local_servers.locking import remove_data, take_lock
 from trackerproject.dev.local_servers.places import Places
 
 USER_SCRIPT = """
@@ -240,6 +241,20 @@ def test_it_refuses_a_socket_directory_that_is_a_link(tmp_path):
             pass
     finally:
         places.sockets.unlink(missing_ok=True)
+
+
+def test_data_that_servers_use_is_not_removed(tmp_path):
+    """A demo begins anew, and may be started while another one runs."""
+    places = Places.of(tmp_path, "demo")
+    remove_data(places)
+    (places.logs / "old").mkdir(parents=True)
+    lock = take_lock(places, lambda: None)
+    with pytest.raises(LocalServersError, match="in use by another run"):
+        remove_data(places, wait_seconds=0)
+    assert (places.logs / "old").exists()
+    os.close(lock)
+    remove_data(places)
+    assert list(places.home.iterdir()) == [places.lock]
 
 
 def test_it_runs_detached_until_it_is_told_to_stop(places):

@@ -12,7 +12,6 @@ so the next start can tell a server that is still leaving from a stale pid file.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import select
@@ -26,11 +25,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from trackerproject.dev.local_servers.errors import LocalServersError
+from trackerproject.dev.local_servers.locking import take_lock
 from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.local_servers.processes import prepare_child, unprivileged_account
 from trackerproject.dev.local_servers.servers import Postgres, Server, Valkey, server_environment
 
-LOCK_SECONDS = 30.0
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.2
@@ -58,7 +57,7 @@ class Guardian:
     def start(self) -> None:
         """Start both servers. Raises LocalServersError, or Ended when they are no longer used."""
         self.places.logs.mkdir(parents=True, exist_ok=True)
-        self._take_lock()
+        self.lock_fd = take_lock(self.places, self._pause)
         self._check_disk()
         self._make_socket_directory()
         for server in self.servers:
@@ -91,24 +90,6 @@ class Guardian:
             self.places.state.unlink(missing_ok=True)
             shutil.rmtree(self.places.sockets, ignore_errors=True)
             os.close(self.lock_fd)
-
-    def _take_lock(self) -> None:
-        """Wait for an earlier run that is still leaving: the servers inherit the lock, the last to end frees it."""
-        fd = os.open(self.places.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    os.close(fd)
-                    raise LocalServersError(
-                        f"The local servers in {self.places.home} are in use by another run."
-                    ) from None
-                self._pause()
-            else:
-                break
-        self.lock_fd = fd
 
     def _check_disk(self) -> None:
         free = shutil.disk_usage(self.places.home).free

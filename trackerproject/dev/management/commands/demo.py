@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from trackerproject.dev.embedded import (
     stop_children,
 )
 from trackerproject.dev.local_servers.gateway_ports import local_ports, port_variables
+from trackerproject.dev.local_servers.locking import remove_data
 from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.management.commands.run_local import (
     HOST,
@@ -62,7 +62,7 @@ class Command(ShellCommand):
     def _run_with_servers(self, name: str, vehicles: int) -> None:
         """Start servers, web and cluster; the demo itself runs in a process whose settings point to them."""
         places = Places.of(settings.BASE_DIR, name)
-        shutil.rmtree(places.home, ignore_errors=True)
+        remove_data(places)
         url = f"http://127.0.0.1:{free_port()}"
         self.stdout.write(_("Starting PostgreSQL, Redis, mail server ..."))
         with embedded_servers(name, settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:

@@ -62,6 +62,7 @@ class Command(ShellCommand):
         places = Places.of(settings.BASE_DIR, "run")
         url = f"http://{HOST}:{port}"
         ports = local_ports({name: protocol.port for name, protocol in PROTOCOLS.items()}, HOST)
+        self.stdout.write(_("Starting PostgreSQL, Redis, mail server ..."))
         try:
             with embedded_servers("run", settings.BASE_DIR) as servers, smtp_sink(places.mail) as mail:
                 environment = {**os.environ, **servers.environment(), **mail.environment()}
