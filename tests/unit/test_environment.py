@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
+from trackerproject.dev.soak.__main__ import main as soak
 from trackerproject.environment import Environment
 from trackerproject.retention import retention_days
 
@@ -157,3 +160,11 @@ def test_names_of_what_is_there_are_read():
     assert given.language("LANGUAGE_CODE", [("en", ""), ("pt-br", "")], default="en") == "pt-br"
     assert given.apps("EXTRA_APPS") == ["json", "tests.support.probe"]
     assert (Given().zone("X", default="UTC"), Given().apps("X")) == ("UTC", [])
+
+
+@pytest.mark.parametrize(("name", "value"), [("SOAK_SECONDS", "soon"), ("SOAK_STOPS", "1.5"), ("SOAK_SEED", "-1")])
+def test_the_soak_names_the_variable_that_it_cannot_read(monkeypatch, capsys, name, value):
+    monkeypatch.setattr(os, "environ", {**os.environ, name: value})
+    monkeypatch.setattr(Environment, "ENVIRON", os.environ)
+    assert soak() == 1
+    assert capsys.readouterr().err.startswith(f"make soak: {name} must ")

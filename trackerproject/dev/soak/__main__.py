@@ -13,7 +13,10 @@ import sys
 import time
 from pathlib import Path
 
+from django.core.exceptions import ImproperlyConfigured
+
 from trackerproject.dev.embedded import LocalServersError, embedded_servers, end_with_make
+from trackerproject.environment import Environment
 
 SOAK_NAME = "soak"
 
@@ -24,14 +27,15 @@ def main() -> int:
     os.environ["EXTRA_APPS"] = "trackerproject.dev.soak"
     os.environ["QUEUE_PREFIX"] = SOAK_NAME
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    seconds = float(os.environ.get("SOAK_SECONDS") or 300)
-    stops = int(os.environ.get("SOAK_STOPS") or 200)
-    seed = int(os.environ.get("SOAK_SEED") or time.time_ns() % 1_000_000)
+    given = Environment()
     try:
+        seconds = given.float("SOAK_SECONDS", default=300.0)
+        stops = given.int("SOAK_STOPS", default=200)
+        seed = given.int("SOAK_SEED", default=time.time_ns() % 1_000_000)
         with embedded_servers(SOAK_NAME) as servers:
             os.environ |= servers.environment()
             return run(servers.places.home / "log", seconds, stops, seed)
-    except LocalServersError as error:
+    except (ImproperlyConfigured, LocalServersError) as error:
         print(f"make soak: {error}", file=sys.stderr)
         return 1
 
