@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import RedisError
 
 from tasks_app.library_options import absent
 from tasks_app.request_ids import fields_of_log_line
@@ -31,6 +32,15 @@ def without_keys(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     return event
 
 
+def without_outages(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """structlog processor: the layer of WebSockets asks for a Redis that is away every second, each time with a traceback."""
+    error = (event.get("exc_info") or (None, None))[1] if event.get("logger") == "channels_redis.pubsub" else None
+    if isinstance(error, (RedisError, OSError)):
+        del event["exc_info"]
+        event |= {"event": f"Open pages wait for Redis: {error}", "level": "warning"}
+    return event
+
+
 def with_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """structlog processor: every line says of which request and of which job it is."""
     return {**fields_of_log_line(), **event}
@@ -52,6 +62,7 @@ def _shared() -> list[Any]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        without_outages,
         structlog.processors.format_exc_info,
         without_keys,
     ]

@@ -1,15 +1,27 @@
-"""Logs tell no key of a device, and no link that opens something by itself."""
+"""Logs tell no key of a device, no link that opens something by itself, and an outage in lines, not in tracebacks."""
 
 from __future__ import annotations
 
 import io
+import json
 import logging
 import logging.config
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from trackerproject.logs import logging_config
+
+
+def logged_line(record: logging.LogRecord, *, as_json: bool) -> str:
+    stream = io.StringIO()
+    config = logging_config(level="INFO", as_json=as_json)
+    formatter = logging.config.DictConfigurator(config).configure_formatter(config["formatters"]["line"])
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(formatter)
+    handler.handle(record)
+    return stream.getvalue()
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -29,19 +41,25 @@ from trackerproject.logs import logging_config
         ("tracker", "Internal Server Error: /reports/shared/SECRET-x_y"),
     ],
 )
-def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json, monkeypatch):
-    stream = io.StringIO()
-    config = logging_config(level="INFO", as_json=as_json)
-    formatter = logging.config.DictConfigurator(config).configure_formatter(config["formatters"]["line"])
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(formatter)
-    handler.handle(logging.LogRecord(logger, logging.INFO, __file__, 1, line, None, None))
-    assert "SECRET" not in stream.getvalue()
+def test_an_address_is_logged_without_the_key_in_it(logger, line, as_json):
+    logged = logged_line(logging.LogRecord(logger, logging.INFO, __file__, 1, line, None, None), as_json=as_json)
+    assert "SECRET" not in logged
     assert any(
-        place in stream.getvalue().lower()
+        place in logged.lower()
         for place in ("/ingest/osmand", "/ingest/sms-receipts", "/reports/shared/", "/unsubscribe", "/ws/live/")
     )
-    assert "***" in stream.getvalue()
+    assert "***" in logged
+
+
+@pytest.mark.parametrize(("error", "has_traceback"), [(RedisConnectionError("refused"), False), (KeyError("x"), True)])
+def test_a_redis_that_is_away_is_no_traceback_each_second(error, has_traceback):
+    text = "Unexpected exception in receive task"
+    record = logging.LogRecord(
+        "channels_redis.pubsub", logging.ERROR, __file__, 1, text, None, (type(error), error, None)
+    )
+    logged = json.loads(logged_line(record, as_json=True))
+    assert ("exception" in logged) == has_traceback
+    assert str(error) in str(logged)
 
 
 @pytest.mark.parametrize("logger", ["django.server", "uvicorn", "uvicorn.access"])
