@@ -30,6 +30,16 @@ class NotificationConsumer(PersonalConsumer):
 
     kind = "notifications"
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Ask to come again where Redis is away, which is asked for a channel before anything else."""
+        try:
+            await super().__call__(scope, receive, send)
+        except TROUBLES:
+            if hasattr(self, "base_send"):
+                raise
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": messages.TRY_AGAIN_LATER})
+
     async def opened(self) -> None:
         await self.channel_layer.group_add(user_group(self.access.user_id), self.channel_name)
         count = await database_sync_to_async(_unread)(self.access.user_id)

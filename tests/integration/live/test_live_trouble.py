@@ -97,6 +97,16 @@ def test_who_comes_while_postgresql_is_away_is_asked_to_come_again(tmp_path):
         assert "Traceback" not in web.log.read_text(), web.log.read_text()
 
 
+@pytest.mark.parametrize("path", ["/ws/tasks/?queues=true", "/ws/notifications/"])
+def test_who_comes_while_redis_is_away_is_asked_to_come_again(transactional_db, own_redis, tmp_path, operator, path):
+    with running_web(tmp_path) as web:
+        session = session_of(operator)
+        own_redis.kill()
+        with web.live(session=session, path=path) as live:
+            assert live.close_code() == 1013
+        assert "Exception in ASGI application" not in web.log.read_text(), web.log.read_text()
+
+
 def test_workers_go_on_where_redis_is_away(own_redis, operator, device, caplog):
     own_redis.kill()
     began = time.monotonic()
