@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,8 +19,9 @@ from tasks_app.api.permissions import fleet_for
 from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
-from tasks_app.models import FleetMembership, FleetRole
+from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import Right
+from tasks_app.queries.account_rights import may_give_role
 
 
 def right_to(verb: str) -> Right:
@@ -98,6 +100,7 @@ class MemberListView(ApiView):
     def post(self, request: Request, fleet_id: int) -> Response:
         fleet = fleet_for(request.user, fleet_id, self.asked)
         body = self.body(NewMemberBody)
+        _check_roles(request.user, fleet, body["role"])
         member = saved(FleetMembership(fleet=fleet, user=_person(body)), {"role": body["role"]})
         return Response(MemberSerializer(member).data, status=status.HTTP_201_CREATED)
 
@@ -130,18 +133,27 @@ class MemberView(ApiView):
     def patch(self, request: Request, fleet_id: int, user_id: int) -> Response:
         member = self._member(fleet_id, user_id)
         body = self.body(RoleBody, changing=member, shown=MemberSerializer(member).data)
+        _check_roles(request.user, member.fleet, member.role, *body.values())
         return Response(MemberSerializer(saved(member, body)).data)
 
     @describe("Remove a member", name="members_delete", tag="fleet", answers={204: None}, errors=(404, 409))
     def delete(self, request: Request, fleet_id: int, user_id: int) -> Response:
-        return deleted(self._member(fleet_id, user_id))
+        member = self._member(fleet_id, user_id)
+        _check_roles(request.user, member.fleet, member.role)
+        return deleted(member)
 
     def _member(self, fleet_id: int, user_id: int) -> FleetMembership:
         fleet = fleet_for(self.request.user, fleet_id, self.asked)
-        member = fleet.memberships.select_related("user").filter(user_id=user_id).first()
+        member = fleet.memberships.select_related("user", "fleet").filter(user_id=user_id).first()
         if member is None:
             raise Http404
         return member
+
+
+def _check_roles(editor: Any, fleet: Fleet, *roles: str) -> None:
+    """Return if `editor` has these roles, or as much as staff, as in the admin. Raises PermissionDenied."""
+    if not all(may_give_role(editor, fleet, role) for role in roles):
+        raise PermissionDenied(_("You may not give or take a role that you do not have in the fleet yourself."))
 
 
 def _person(body: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tasks_app.models import FleetMembership, FleetRole
+from tasks_app.queries.account_rights import AS_STAFF
 from tests.support.rights import api_of, give
 from tests.support.route_cases import member
 
@@ -46,6 +47,27 @@ def test_others_neither_see_nor_change_them(api, fleet, operator, charlie, make_
     assert FleetMembership.objects.get().role == FleetRole.OPERATOR
     helper = give(make_user(is_staff=True), "tasks_app.view_fleetmembership")
     assert api_of(helper).get(path).status_code == 200
+
+
+MEMBERSHIPS = [f"tasks_app.{verb}_fleetmembership" for verb in ("view", "add", "change", "delete")]
+
+
+def test_staff_give_and_take_no_role_that_they_do_not_have_themselves(manager, fleet, operator, make_user):
+    helper = give(make_user(is_staff=True), *MEMBERSHIPS, *AS_STAFF["operator"])
+    api, path = api_of(helper), f"/api/fleets/{fleet.pk}/members"
+    assert api.patch(f"{path}/{operator.pk}", {"role": "viewer"}, format="json").status_code == 200
+    refused = [
+        api.post(path, {"user_id": helper.pk, "role": "manager"}, format="json"),
+        api.patch(f"{path}/{operator.pk}", {"role": "manager"}, format="json"),
+        api.patch(f"{path}/{manager.pk}", {"role": "viewer"}, format="json"),
+        api.delete(f"{path}/{manager.pk}"),
+    ]
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert "do not have" in refused[0].json()["detail"]
+    assert api.post(path, {"user_id": helper.pk, "role": "operator"}, format="json").status_code == 201
+    assert dict(FleetMembership.objects.values_list("user_id", "role")) == {
+        manager.pk: "manager", operator.pk: "viewer", helper.pk: "operator",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import client
 from tasks_app.engine.live import list_live_jobs
 from tasks_app.models import Fleet, FleetRole
+from tasks_app.queries.account_rights import AS_STAFF
 from tests.support.rights import api_of, changed_tables, database_state, give, undone
 from tests.support.route_cases import address, body_of, make_world, member, operations
 from trackerproject.dev.permission_page import route_views
@@ -139,8 +140,11 @@ def test_it_lets_staff_do_what_their_permission_allows(world, make_user, staff):
         assert status != 404 or route in NOT_THERE, what
 
 
-# What the permission of the operation does not cover: to see the row, or what the task itself asks for.
+# What the permission of the operation does not cover: to see the row, the role that is given, or what the task itself asks for.
 ALSO = {
+    ("POST", "/api/fleets/<int:fleet_id>/members"): AS_STAFF["manager"],
+    ("PATCH", "/api/fleets/<int:fleet_id>/members/<int:user_id>"): AS_STAFF["manager"],
+    ("DELETE", "/api/fleets/<int:fleet_id>/members/<int:user_id>"): AS_STAFF["manager"],
     ("POST", "/api/tasks/task/<any_uuid:task_id>/cancel"): ["tasks_app.view_job"],
     ("POST", "/api/tasks/task/<any_uuid:task_id>/retry"): ["tasks_app.view_job", "tasks_app.view_position"],
     ("POST", "/api/tasks/task/<any_uuid:task_id>/run-now"): ["tasks_app.view_job", "tasks_app.view_position"],
