@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from itertools import groupby
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from django.db.models import Sum
 from tasks_app.geo.days import DayPart, day_range, day_start, is_whole_day
 from tasks_app.geo.figures import FIGURE_NAMES, Figures
 from tasks_app.models import Device, DeviceDay, DeviceState, Event
-from tasks_app.queries.drives import datetime_of, read_drive
+from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.queries.replica import reading_connection
 from tasks_app.queries.streaming import streamed
 
@@ -53,6 +55,8 @@ class DayTotals:
 
 
 NOTHING = DayTotals()
+# How many days of positions are in memory at once.
+PARTS_AT_ONCE = 8
 
 
 def day_totals(
@@ -71,29 +75,45 @@ def day_totals(
         name = device.fleet.time_zone
         if name not in whole_by_zone:
             whole_by_zone[name] = [is_whole_day(part, device.fleet.zone, now) for part in days]
-        found = [
-            _of_day(rows.get((device.pk, part[0])), events.get((device.pk, part[0])), name)
-            if is_whole
-            else part_totals(device, part)
-            for part, is_whole in zip(days, whole_by_zone[name], strict=True)
-        ]
+        found: list[DayTotals] = []
+        for is_whole, group in groupby(zip(whole_by_zone[name], days, strict=True), key=itemgetter(0)):
+            parts = [part for _is_whole, part in group]
+            if is_whole:
+                keys = [(device.pk, part[0]) for part in parts]
+                found += [_of_day(rows.get(key), events.get(key), name) for key in keys]
+            else:
+                for first in range(0, len(parts), PARTS_AT_ONCE):
+                    found += parts_totals(device, parts[first : first + PARTS_AT_ONCE])
         yield device, found
 
 
 def part_totals(device: Device, part: DayPart) -> DayTotals:
     """The totals of any stretch of time, from positions and events."""
-    _day, start, end = part
-    drive = read_drive(device, start, end)
+    return parts_totals(device, [part])[0]
+
+
+def parts_totals(device: Device, parts: Sequence[DayPart]) -> list[DayTotals]:
+    """The same of consecutive stretches, in one read of the positions."""
+    edges = [parts[0][1], *(end for _day, _start, end in parts)]
+    drive = read_drive(device, edges[0], edges[-1])
+    events = [Counter[str]() for _ in parts]
+    happened = Event.objects.filter(device=device, occurred_at__gte=edges[0], occurred_at__lt=edges[-1])
+    for kind, at in happened.values_list("kind", "occurred_at"):
+        events[bisect_right(edges, at) - 1][kind] += 1
+    spans = zip(pairwise(edges), drive.figures(edges), events, strict=True)
+    return [_of_part(drive, start, end, figures, counted) for (start, end), figures, counted in spans]
+
+
+def _of_part(drive: Drive, start: datetime, end: datetime, figures: Figures, events: Mapping[str, int]) -> DayTotals:
     times = drive.fixes.times_seconds
     times = times[(times >= start.timestamp()) & (times < end.timestamp())]
-    kinds = Event.objects.filter(device=device, occurred_at__gte=start, occurred_at__lt=end).values_list("kind")
     return DayTotals(
-        figures=drive.figures([start, end])[0],
+        figures=figures,
         trips=drive.trips_started(start, end),
         stops=drive.stops_started(start, end),
         first_fix_at=datetime_of(times[0]) if len(times) else None,
         last_fix_at=datetime_of(times[-1]) if len(times) else None,
-        events=Counter(kind for (kind,) in kinds),
+        events=events,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db.models import Sum
@@ -74,6 +75,17 @@ def test_roll_ups_say_what_the_positions_say(device):
     assert [each.trips for each in rolled_up] == [0, 3, 0, 0, 0, 1, 0]
     assert [each.figures.fix_count > 0 for each in rolled_up] == [False, True, True, False, False, True, False]
     assert rolled_up[1].events["overspeed"] == 1
+
+
+def test_days_of_another_zone_are_read_several_at_once_and_say_what_each_says(device, django_assert_max_num_queries):
+    some_days(device)
+    parts = day_parts(MIDNIGHT - 20 * HOUR, MIDNIGHT + 8 * 24 * HOUR, ZoneInfo("Asia/Kathmandu"))
+    Event.objects.create(device=device, kind="overspeed", occurred_at=parts[2][1])
+    with django_assert_max_num_queries(14):
+        ((_device, found),) = day_totals([device], parts, now=NOW)
+    assert found == [part_totals(device, part) for part in parts]
+    assert [each.trips for each in found] == [0, 2, 1, 0, 0, 1, 0, 0, 0, 0]
+    assert [each.events.get("overspeed", 0) for each in found] == [0, 0, 1, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_a_day_is_the_same_however_its_fixes_arrived(device, make_device):
