@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from notifications_app.models import Delivery
 
-# These are about the server or our account on it, not about the message, and can be repaired.
-_OUR_OWN_TROUBLE = (smtplib.SMTPAuthenticationError, smtplib.SMTPConnectError, smtplib.SMTPHeloError)
-# So are these, to a sender or recipient: log in first (530), and who may send what to whom (RFC 3463, X.7.X).
+# Of a recipient: log in first (530), and who may send what to whom (RFC 3463, X.7.X) are about us, not about the recipient.
 _LOG_IN_FIRST, _SECURITY_OR_POLICY = 530, "5.7."
+# Of the sender: the message is too large. Of a recipient: the mailbox is full, which passes.
+_NO_ROOM = 552
 
 
 class EmailChannel(Channel):
@@ -53,20 +53,28 @@ class EmailChannel(Channel):
             raise DeliveryError(str(error), permanent=True) from error
         except OSError as error:  # smtplib's errors are OSErrors too
             permanent = is_permanent(error)
-            disables = permanent and isinstance(error, smtplib.SMTPRecipientsRefused)
+            disables = permanent and _is_wrong_address(error)
             raise DeliveryError(_reason(error), permanent=permanent, disables=disables) from error
         return _("accepted by the mail server")
 
 
 def is_permanent(error: OSError) -> bool:
-    """Return whether the server refused this message for good (RFC 5321 section 4.2.1: 5yz)."""
-    if isinstance(error, _OUR_OWN_TROUBLE):
-        return False
+    """Return whether the server refused this message for good (RFC 5321 section 4.2.1: 5yz).
+
+    What it says of itself, of our account or of our address as the sender can be repaired.
+    """
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 and not _is_about_us(code, text) for code, text in error.recipients.values())
-    if isinstance(error, smtplib.SMTPSenderRefused) and _is_about_us(error.smtp_code, error.smtp_error):
-        return False
-    return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 500
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == _NO_ROOM
+    return isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500
+
+
+def _is_wrong_address(error: OSError) -> bool:
+    """Return whether the recipient was refused for good, as will be every other message to them."""
+    return isinstance(error, smtplib.SMTPRecipientsRefused) and all(
+        code != _NO_ROOM for code, _text in error.recipients.values()
+    )
 
 
 def _is_about_us(code: int, text: bytes | str) -> bool:

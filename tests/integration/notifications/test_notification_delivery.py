@@ -116,6 +116,13 @@ def test_a_mail_server_that_does_not_let_us_send_switches_no_address_off(sink, e
     assert attempt(email_delivery) == "sent"
 
 
+def test_a_full_mailbox_fails_its_message_and_switches_no_address_off(sink, email_delivery):
+    sink.rcpt_answer = "552 5.2.2 Mailbox full"
+    with pytest.raises(PermanentError, match="Mailbox full"):
+        attempt(email_delivery)
+    assert not Destination.objects.filter(is_enabled=False).exists()
+
+
 def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
     with running_mail_sink() as gone:
         pass
@@ -280,7 +287,8 @@ def test_the_sweeper_finds_exactly_what_nobody_works_on(fields, swept, email_del
         (smtplib.SMTPDataError(554, b"spam"), True),
         (smtplib.SMTPDataError(554, b"5.7.1 spam"), True),
         (smtplib.SMTPDataError(452, b"full"), False),
-        (smtplib.SMTPSenderRefused(553, b"no", "x@y.z"), True),
+        (smtplib.SMTPSenderRefused(550, b"5.1.8 Sender address rejected: Domain not found", "x@y.z"), False),
+        (smtplib.SMTPResponseException(502, b"STARTTLS is not for you"), False),
         (smtplib.SMTPSenderRefused(530, b"5.7.0 Must issue a STARTTLS command first", "x@y.z"), False),
         (smtplib.SMTPSenderRefused(552, b"5.3.4 Message size exceeds fixed limit", "x@y.z"), True),
         (smtplib.SMTPServerDisconnected("gone"), False),
