@@ -213,6 +213,8 @@ class Hub:
                 logger.warning("Live viewers wait for what is away: %s", error)
         async with self._lock:
             if not self.connections:
+                # A fleet that was opened meanwhile, for one who left, is opened again for the next: nothing listens to it now.
+                self.views.clear()
                 await self._disconnect()
 
     async def _check_access(self, checked: list[Viewer]) -> None:

@@ -8,6 +8,7 @@ import json
 import pytest
 
 from tasks_app.queries.live import DeviceInfo, DeviceNow
+from tasks_app.services.broadcast import fleet_group
 from tasks_app.websockets import consumer as module
 from tasks_app.websockets import hub as hub_module
 from tasks_app.websockets.consumer import LiveConsumer
@@ -146,3 +147,45 @@ def test_a_check_that_took_long_gives_nothing_back_that_another_one_took(monkeyp
     monkeypatch.setattr(hub_module, "_access_of", access_of)
     asyncio.run(check())
     assert viewer.access.fleets == {}
+
+
+class Layer:
+    """A channel layer that keeps which groups it was asked to join, and carries nothing."""
+
+    def __init__(self) -> None:
+        self.groups: list[str] = []
+
+    async def new_channel(self) -> str:
+        return "own"
+
+    async def group_add(self, group: str, _channel: str) -> None:
+        self.groups.append(group)
+        await asyncio.sleep(0)
+
+    async def receive(self, _channel: str) -> None:
+        await asyncio.Event().wait()
+
+    async def flush(self) -> None:
+        self.groups.clear()
+
+
+def test_a_fleet_that_was_opened_for_someone_who_left_at_once_is_listened_to_for_the_next(monkeypatch):
+    async def nothing(_fleets: list[int]) -> tuple[dict, dict, dict]:
+        return {1: []}, {1: []}, {1: []}
+
+    async def come_again() -> list[str]:
+        hub = Hub()
+        layer = hub._layer = Layer()
+        first, second = Viewer(1, {1: "North"}), Viewer(2, {1: "North"})
+        coming = asyncio.create_task(hub.join(first))
+        await asyncio.sleep(0)
+        hub.leave(first)
+        await hub._mind()
+        await coming
+        await hub.join(second)
+        hub._watchdog.cancel()
+        hub._receiver.cancel()
+        return layer.groups
+
+    monkeypatch.setattr(hub_module, "_load", nothing)
+    assert fleet_group(1) in asyncio.run(come_again())
