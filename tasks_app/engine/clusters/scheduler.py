@@ -87,6 +87,7 @@ class SchedulerProcess:
         self.stopping = True
 
     def _sleep(self) -> None:
-        until = time.time() // TICK_SECONDS * TICK_SECONDS + TICK_SECONDS
-        while not self.stopping and (remaining := until - time.time()) > 0:
+        """Sleep until the next full second. The host's clock is asked once: set back meanwhile, it would be hours away."""
+        until = time.monotonic() + TICK_SECONDS - time.time() % TICK_SECONDS
+        while not self.stopping and (remaining := until - time.monotonic()) > 0:
             time.sleep(min(remaining, 0.2))

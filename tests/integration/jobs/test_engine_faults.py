@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -188,6 +189,25 @@ def test_notes_that_the_pipe_has_no_room_for_come_whole_later():
         received += os.read(cluster._deaths_read, 65536)
         cluster._send_notes()
     assert received.decode().splitlines() == sent
+
+
+def test_a_clock_that_is_set_back_holds_up_no_tick_of_the_scheduler(monkeypatch):
+    """It slept until the clock had come to where it was before, and no schedule ran."""
+    passed_seconds: list[float] = []
+    scheduler = SchedulerProcess([], client())
+
+    def sleep(seconds: float) -> None:
+        passed_seconds.append(seconds)
+        scheduler.stopping = len(passed_seconds) == 100
+
+    clocks = SimpleNamespace(
+        time=lambda: 1_800_000_000.5 - (3600 if passed_seconds else 0) + sum(passed_seconds),
+        monotonic=lambda: sum(passed_seconds),
+        sleep=sleep,
+    )
+    monkeypatch.setattr("tasks_app.engine.clusters.scheduler.time", clocks)
+    scheduler._sleep()
+    assert sum(passed_seconds) == pytest.approx(0.5)
 
 
 def test_one_step_of_the_scheduler_that_fails_holds_up_none_of_the_others():
