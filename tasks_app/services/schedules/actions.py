@@ -58,6 +58,7 @@ from tasks_app.services.schedules.calls import (
     schedulable_task,
     schedule_zone,
 )
+from tasks_app.services.schedules.clock_ahead import bring_back, ran_ahead
 from tasks_app.signals import schedule_switched_off
 
 logger = logging.getLogger(__name__)
@@ -77,9 +78,12 @@ def run_due_schedules(now: datetime) -> int:
     While the queue server is away the rows stay due for the next tick.
     """
     enqueued = 0
-    for schedule_id in _due_ids(now):
+    for schedule_id, due in _rows(now):
         try:
-            enqueued += _run_if_due(schedule_id, now)
+            if due > now:
+                bring_back(schedule_id, now)
+            else:
+                enqueued += _run_if_due(schedule_id, now)
         except QueueFull as error:
             logger.warning("Schedule %s stays due: %s", schedule_id, error)
         except QueueUnavailable as error:
@@ -97,7 +101,7 @@ def job_id_of(schedule_id: int, due: datetime) -> UUID:
     return uuid5(_JOB_IDS, f"{schedule_id}:{due.astimezone(UTC).isoformat()}")
 
 
-def _due(now: datetime) -> Any:
+def _is_due(now: datetime) -> Q:
     # Named as `get_task` takes them.
     known = [
         name
@@ -106,17 +110,20 @@ def _due(now: datetime) -> Any:
     ]
     was_unknown = Q(state__last_error__startswith=UnknownTask.NOT_REGISTERED, func__in=known)
     enabled = Q(state__isnull=True) | Q(state__is_enabled=True) | was_unknown
-    return Schedule.objects.filter(enabled, next_run__lte=now).exclude(repeats=0)
+    return enabled & Q(next_run__lte=now) & ~Q(repeats=0)
 
 
-def _due_ids(now: datetime) -> list[int]:
-    return list(_due(now).order_by("next_run", "pk").values_list("pk", flat=True)[:_MAX_RUNS_PER_TICK])
+def _rows(now: datetime) -> list[tuple[int, datetime]]:
+    """Return id and due time of the rows that are due, and of those that a wrong clock had run."""
+    rows = Schedule.objects.filter(_is_due(now) | ran_ahead(now)).order_by("next_run", "pk")
+    return list(rows.values_list("pk", "next_run")[:_MAX_RUNS_PER_TICK])
 
 
 @transaction.atomic
 def _run_if_due(schedule_id: int, now: datetime) -> bool:
     """Run one row unless another scheduler holds it or has run it meanwhile."""
-    schedule = _due(now).select_for_update(skip_locked=True, of=("self",)).filter(pk=schedule_id).first()
+    rows = Schedule.objects.filter(_is_due(now), pk=schedule_id)
+    schedule = rows.select_for_update(skip_locked=True, of=("self",)).first()
     if schedule is None or schedule.next_run is None:
         return False
     due = schedule.next_run
