@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from reports_app.exceptions import InvalidReport
-from reports_app.models import UNFINISHED, Report, ReportSchedule, ReportScheduleRun, RunState
+from reports_app.models import UNFINISHED, Report, ReportSchedule, ReportScheduleRun, RunState, SchedulePeriod
 from reports_app.periods import covered_range, due_since, next_due
 from reports_app.queries import ADD_SCHEDULES
 from reports_app.services.requests import DEVICE_KINDS, request_report
@@ -29,6 +32,12 @@ from tasks_app.services.rows import hold_row
 logger = logging.getLogger(__name__)
 
 MAX_RUNS_PER_TICK = 200
+# The longest time from one due time to the next, with a clock change in it, and some.
+_LONGEST = {
+    SchedulePeriod.DAILY: timedelta(days=2),
+    SchedulePeriod.WEEKLY: timedelta(days=8),
+    SchedulePeriod.MONTHLY: timedelta(days=32),
+}
 DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
@@ -37,6 +46,7 @@ def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
 
     A schedule that fails is recorded and does not keep others from running.
     """
+    _bring_back(now)
     counts = {"started": 0, "failed": 0}
     due = ReportSchedule.objects.filter(is_active=True, next_due_at__lte=now, owner__is_active=True)
     for schedule_id in due.order_by("next_due_at").values_list("pk", flat=True)[:MAX_RUNS_PER_TICK]:
@@ -44,6 +54,17 @@ def run_due_report_schedules(*, now: datetime) -> dict[str, int]:
         if outcome is not None:
             counts["started" if outcome else "failed"] += 1
     return {**counts, "delivering": advance_runs()}
+
+
+def _bring_back(now: datetime) -> None:
+    """Give their next time to schedules that are due much later than their rhythm has it: a clock was ahead when they ran."""
+    ahead = [Q(period=period, next_due_at__gt=now + longest) for period, longest in _LONGEST.items()]
+    for schedule in ReportSchedule.objects.filter(reduce(or_, ahead), is_active=True):
+        following = next_due(schedule.rhythm, now)
+        rows = ReportSchedule.objects.filter(pk=schedule.pk, next_due_at=schedule.next_due_at)
+        if rows.update(next_due_at=following):
+            words = schedule.pk, schedule.next_due_at, following
+            logger.warning("Report schedule %s is due at %s, by a clock that was ahead: it is at %s again", *words)
 
 
 def run_now(schedule: ReportSchedule, *, now: datetime) -> ReportScheduleRun:

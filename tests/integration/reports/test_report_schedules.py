@@ -119,6 +119,16 @@ def test_of_what_was_missed_while_all_was_down_the_latest_is_made_up_for(make_sc
     assert daily.next_due_at == DUE + timedelta(days=5)
 
 
+@pytest.mark.parametrize(("period", "days"), [("daily", 1), ("weekly", 7), ("monthly", 30)])
+def test_a_schedule_that_ran_by_a_clock_that_was_ahead_goes_on_when_it_is_right(make_schedule, period, days):
+    """It waited for ten years."""
+    schedule = make_schedule(period=period)
+    tick(DUE + timedelta(days=3650))
+    tick(DUE)
+    schedule.refresh_from_db()
+    assert DUE < schedule.next_due_at <= DUE + timedelta(days=days)
+
+
 def test_what_was_missed_too_long_ago_is_left_out(make_schedule, settings):
     schedule = make_schedule()
     settings.REPORT_CATCH_UP_DAYS = 2
