@@ -257,6 +257,27 @@ def test_data_that_servers_use_is_not_removed(tmp_path):
     assert list(places.home.iterdir()) == [places.lock]
 
 
+@pytest.mark.parametrize("end", ["kill", "wait"])
+def test_a_run_that_finds_the_servers_in_use_leaves_their_sockets(tmp_path, monkeypatch, end):
+    """They were removed: a second `make run` took the servers away from the first one."""
+    places = Places.of(tmp_path, "user")
+    places.home.mkdir(parents=True)
+    places.sockets.mkdir()
+    lock = take_lock(places, lambda: None)
+
+    def no_answer(guardian: subprocess.Popen[bytes]) -> None:
+        if end == "kill":
+            guardian.kill()
+        raise LocalServersError("in use")
+
+    monkeypatch.setattr("trackerproject.dev.embedded._await_ready", no_answer)
+    with pytest.raises(LocalServersError), embedded_servers("user", tmp_path):
+        pass
+    assert (stop_services(places), places.sockets.exists()) == (False, True)
+    os.close(lock)
+    assert (stop_services(places), places.sockets.exists()) == (False, False)
+
+
 def test_it_runs_detached_until_it_is_told_to_stop(places):
     assert stop_services(places) is False
     start_services(places)

@@ -13,7 +13,6 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 
 from trackerproject.dev.local_servers.children import CODE_DIR, start_child, stop_children
 from trackerproject.dev.local_servers.errors import LocalServersError
+from trackerproject.dev.local_servers.locking import remove_sockets
 from trackerproject.dev.local_servers.places import Places
 from trackerproject.dev.local_servers.processes import end_with_make, is_alive
 
@@ -104,8 +104,8 @@ def embedded_servers(name: str = "default", base_dir: Path | str = CODE_DIR) -> 
             yield EmbeddedServers(places)
         finally:
             _release(guardian)
-            if guardian.returncode != 0:  # It was killed, and could not tidy up itself.
-                shutil.rmtree(places.sockets, ignore_errors=True)
+            if guardian.returncode < 0:  # It was killed, and could not tidy up itself.
+                remove_sockets(places)
 
 
 @contextlib.contextmanager
@@ -142,7 +142,7 @@ def stop_services(places: Places) -> bool:
             if time.monotonic() > deadline:
                 raise LocalServersError(f"The local servers did not stop in {STOP_SECONDS:.0f} s (process {guardian}).")
             time.sleep(0.05)
-    shutil.rmtree(places.sockets, ignore_errors=True)
+    remove_sockets(places, wait_seconds=0)
     return guardian is not None
 
 

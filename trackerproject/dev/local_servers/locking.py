@@ -1,5 +1,6 @@
 """The lock of one set of local servers: who holds it may use and remove their files."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -10,6 +11,7 @@ from trackerproject.dev.local_servers.errors import LocalServersError
 from trackerproject.dev.local_servers.places import Places
 
 LOCK_SECONDS = 30.0
+LEAVING_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
 
 
@@ -43,4 +45,12 @@ def remove_data(places: Places, wait_seconds: float = LOCK_SECONDS) -> None:
             elif path != places.lock:
                 path.unlink()
     finally:
+        os.close(fd)
+
+
+def remove_sockets(places: Places, wait_seconds: float = LEAVING_SECONDS) -> None:
+    """Remove the sockets of servers that are gone, or go with their guardian: none that another run listens on."""
+    with contextlib.suppress(LocalServersError, FileNotFoundError):
+        fd = take_lock(places, lambda: time.sleep(PAUSE_SECONDS), wait_seconds)
+        shutil.rmtree(places.sockets, ignore_errors=True)
         os.close(fd)
