@@ -20,7 +20,8 @@ class GuardsAccounts:
     """A mixin for the page of users: rights are for superusers to give, and accounts with more rights out of reach."""
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fixed = super().get_readonly_fields(request, obj)  # type: ignore[misc]
+        # What log-ins note themselves is no change in the audit.
+        fixed = (*super().get_readonly_fields(request, obj), "last_login")  # type: ignore[misc]
         return fixed if request.user.is_superuser else (*fixed, *GRANTS)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -154,6 +154,12 @@ def test_ones_own_password_is_not_changed_without_the_old_one(staff):
     assert User.objects.get(pk=staff.pk).password == staff.password
 
 
+def test_nobody_writes_when_somebody_logged_in(staff, charlie):
+    assert change(staff, charlie, last_login_0="2020-01-01", last_login_1="00:00:00").status_code == 302
+    assert User.objects.get(pk=charlie.pk).last_login is None
+    assert pages_of(staff).get(reverse("admin:auth_user_change", args=[charlie.pk])).status_code == 200
+
+
 def test_an_account_is_not_renamed_to_another_ones_name_in_other_letters(staff, charlie):
     assert "already exists" in change(staff, charlie, username="STAFF").content.decode()
     assert change(staff, charlie, username="Charlie").status_code == 302
