@@ -54,6 +54,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
 
 
 # The token is the authority: mail programs post without asking (RFC 8058), and have no cookie of ours.
+@open_without_second_factor
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

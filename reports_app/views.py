@@ -23,8 +23,10 @@ from reports_app.services.files import (
 from reports_app.services.notify import about_report
 from tasks_app.engine import EngineError
 from tasks_app.utils.clock import exact_time_in
+from tasks_app.web.second_factor import open_without_second_factor
 
 
+@open_without_second_factor
 @require_safe
 def shared_report(request: HttpRequest, token: str) -> FileResponse | HttpResponse:
     """Return the file that the link names, or a page with links to every format or with the reason why there is none."""

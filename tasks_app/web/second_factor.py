@@ -147,7 +147,7 @@ def _is_unverified_staff(request: HttpRequest) -> bool:
 
 
 def open_without_second_factor(view: V) -> V:
-    """Mark a view of another app that members of staff without the demanded factor may open."""
+    """Mark a view that members of staff without the demanded factor may open, as those that work without a log-in."""
     setattr(view, _OPEN, True)
     return view
 

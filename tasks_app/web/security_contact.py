@@ -10,10 +10,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from tasks_app.web.second_factor import open_without_second_factor
+
 # The text is made anew for each request; who keeps it longer asks again.
 VALID_FOR = timedelta(days=30)
 
 
+@open_without_second_factor
 @require_safe
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Return the contacts of the settings; 404 without any."""

@@ -181,6 +181,17 @@ def test_staff_open_nothing_before_they_have_the_demanded_factor(staff, settings
     assert TOTPDevice.objects.exists()
 
 
+def test_links_that_work_without_a_log_in_work_for_staff_without_the_demanded_factor(staff, settings):
+    settings.STAFF_TWO_FACTOR, settings.SECURITY_CONTACTS = True, ["mailto:a@example.org"]
+    client = pages_of(staff)
+    links = {
+        reverse("unsubscribe", args=["x"]): 404,
+        reverse("shared-report", args=["x"]): 404,
+        reverse("security_txt"): 200,
+    }
+    assert {path: client.get(path).status_code for path in links} == links
+
+
 def test_a_session_of_before_the_factor_was_set_up_begins_again(staff, settings):
     before = pages_of(staff)
     key, _codes = with_second_factor(staff)
