@@ -12,9 +12,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from notifications_app.messages.rendering import Message
-from notifications_app.queries.audience import read_people
+from notifications_app.queries.audience import language_of, read_people
 from notifications_app.services.notifications import Attachment, notify_with_message, send_on_behalf
 from reports_app.exporters import EXPORTERS
 from reports_app.message_kinds import REPORT_READY
@@ -57,7 +58,9 @@ def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
         return {"run_id": run_id, "state": run.state if run else "deleted"}
     reports = list(run.reports.defer("content").select_related("device__fleet", "fleet").order_by("kind", "pk"))
     ready = [report for report in reports if report.state == ReportState.READY]
-    if problem := _problem_of_run(run, ready, reports):
+    with override(language_of(run.schedule.owner)):
+        problem = _problem_of_run(run, ready, reports)
+    if problem:
         run_failed(run.schedule_id, run.pk, problem, now=now)
         return {"run_id": run_id, "state": RunState.FAILED.value}
     _send(run, ready, [report for report in reports if report not in ready], now)

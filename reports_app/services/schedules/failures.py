@@ -11,10 +11,11 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
-from notifications_app.queries.audience import read_people
+from notifications_app.queries.audience import language_of, read_people
 from notifications_app.services.notifications import notify_with_message
 from reports_app.exceptions import MAX_ERROR_LENGTH
 from reports_app.message_kinds import REPORT_FAILED
@@ -48,7 +49,8 @@ def switch_off_without_devices(schedule_ids: Collection[int], name: str, *, now:
     lost = ReportSchedule.objects.filter(pk__in=schedule_ids, devices=None)
     for schedule in lost.select_related("owner").select_for_update(of=("self",)):
         schedule.is_active, schedule.next_due_at, schedule.failure_count = False, None, 0
-        schedule.last_error = _("Its last device, “%(name)s”, was deleted.") % {"name": name}
+        with override(language_of(schedule.owner)):
+            schedule.last_error = _("Its last device, “%(name)s”, was deleted.") % {"name": name}
         schedule.save(update_fields=["failure_count", "last_error", "is_active", "next_due_at"])
         _notify_owner(schedule, None, now.replace(second=0, microsecond=0))  # once for devices deleted together
 

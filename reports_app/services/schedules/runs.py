@@ -16,7 +16,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
+from notifications_app.queries.audience import language_of
 from reports_app.exceptions import InvalidReport
 from reports_app.models import UNFINISHED, Report, ReportSchedule, ReportScheduleRun, RunState, SchedulePeriod
 from reports_app.periods import covered_range, due_since, next_due
@@ -127,7 +129,7 @@ def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
     with transaction.atomic():
         run.save()
         try:
-            with transaction.atomic():
+            with transaction.atomic(), override(language_of(schedule.owner)):
                 run.reports.set(_request_reports(run))
         except InvalidReport as error:
             run_failed(schedule.pk, run.pk, str(error), now=now)

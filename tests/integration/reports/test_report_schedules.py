@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.utils import timezone, translation
 
-from notifications_app.models import Notification
+from notifications_app.models import Notification, NotificationPreference
 from reports_app.models import Report, ReportSchedule, ReportScheduleRun
 from reports_app.services.generation import cancel_report, generate_report
 from reports_app.services.schedules import (
@@ -193,6 +193,20 @@ def test_an_owner_who_lost_the_fleet_gets_nothing(make_schedule, sink, run_jobs)
     assert (run.state, run.reports.count()) == ("failed", 0)
     assert "no longer an operator" in run.error
     assert not any(list(mail.iter_attachments()) for mail in sink.messages)
+
+
+@pytest.mark.parametrize("is_lost_before", [True, False])
+def test_an_owner_reads_in_their_language_why_a_run_failed(is_lost_before, make_schedule, run_jobs, operator):
+    NotificationPreference.objects.create(user=operator, language="pt-br")
+    make_schedule()
+    if is_lost_before:
+        FleetMembership.objects.all().delete()
+    tick()
+    FleetMembership.objects.all().delete()
+    run_jobs("reports", "notifications")
+    reason = "O responsável não é mais operador da frota."
+    assert ReportScheduleRun.objects.get().error == reason
+    assert reason in Notification.objects.get(kind="report_failed").body_text
 
 
 def test_access_is_looked_at_again_when_it_is_delivered(make_schedule, sink, run_jobs, fleet, make_user):
