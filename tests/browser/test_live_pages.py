@@ -50,6 +50,11 @@ def test_what_is_scrolled_and_folded_stays_as_its_reader_left_it(visit, run_jobs
     expect(attempt).not_to_have_attribute("open", "")
 
 
+def stop_the_clock(page: Page) -> None:
+    """What the page asks for from now on, it does not ask for because it is time."""
+    page.evaluate("() => { for (let id = setInterval(() => 0, 1e6); id; id -= 1) clearInterval(id); }")
+
+
 def hold(visit: Visit, job_id: object) -> list[Route]:
     """Hold the answers to what the page of the job asks for from now on."""
     held: list[Route] = []
@@ -82,14 +87,25 @@ def test_what_changes_while_an_answer_is_awaited_is_asked_for_again(visit):
     job_id = get_task("cleanup_cache").apply_async(countdown=900)
     visit.log_in()
     visit.open("admin:tasks_app_job_change", job_id)
-    # Not because it is time for it.
-    visit.page.evaluate("() => { for (let id = setInterval(() => 0, 1e6); id; id -= 1) clearInterval(id); }")
+    stop_the_clock(visit.page)
     held = hold(visit, job_id)
     with visit.page.expect_request("**/job/**"):
         visit.page.evaluate(ASK)
     visit.page.evaluate(ASK)
     with visit.page.expect_request("**/job/**"):
         held[0].continue_()
+
+
+@pytest.mark.parametrize(
+    "back", ["document.dispatchEvent(new Event('visibilitychange'))", "window.dispatchEvent(new Event('online'))"]
+)
+def test_who_comes_back_to_a_page_sees_it_fresh_at_once(visit, back):
+    job_id = get_task("cleanup_cache").apply_async(countdown=900)
+    visit.log_in()
+    visit.open("admin:tasks_app_job_change", job_id)
+    stop_the_clock(visit.page)
+    with visit.page.expect_request("**/job/**"):
+        visit.page.evaluate(f"() => {{ {back}; }}")
 
 
 def test_reports_can_be_ticked_in_a_list_that_renewed_itself(visit, device):

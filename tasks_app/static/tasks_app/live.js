@@ -85,5 +85,8 @@
 
   // What knows better than the clock when something changed says so (commands.js), also while an older answer is awaited.
   document.addEventListener("tracker:changed", () => (busy ? (isMissed = true) : refresh()));
+  // Whoever comes back to a page, or to the network, does not wait until it is time.
+  document.addEventListener("visibilitychange", refresh);
+  window.addEventListener("online", refresh);
   setInterval(refresh, seconds * 1000);
 })();
