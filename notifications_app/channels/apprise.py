@@ -32,6 +32,8 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "
 _REFUSED_FOR_GOOD = re.compile(r"error\s*=\s*(?:400|401|403|404|410)\b")
 _PARTS = re.compile(r"[^A-Za-z0-9_.-]+")
 _SHORTEST_SECRET = 6
+# What Discord, Mattermost and others take for a call to everybody, or (<@42>) to somebody.
+_CALL = re.compile(r"(?<=<)@|(?<!\w)@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 
 
 class AppriseChannel(Channel):
@@ -65,8 +67,8 @@ class AppriseChannel(Channel):
             {
                 "action": "send",
                 "url": url,
-                "title": title,
-                "body": without_title(body(notification.body_text, MAX_TEXT_LENGTH), title),
+                "title": calling_nobody(title),
+                "body": calling_nobody(without_title(body(notification.body_text, MAX_TEXT_LENGTH), title)),
                 "type": "failure" if MESSAGE_KINDS[notification.kind].is_failure else "info",
                 "allowed_networks": settings.OUTGOING_ALLOWED_NETWORKS,
             }
@@ -89,6 +91,11 @@ def without_title(text: str, title: str) -> str:
     """`text` without a first line that says what the title says, which stands above it already."""
     first_line, _end, rest = text.partition("\n")
     return rest.lstrip() if first_line == title and rest.strip() else text
+
+
+def calling_nobody(text: str) -> str:
+    """`text` in which names and answers of devices call nobody: an invisible joiner stands in `@everyone`."""
+    return _CALL.sub("@\u2060", text)
 
 
 def redacted(text: str, url: str) -> str:

@@ -9,6 +9,7 @@ import sys
 import pytest
 from django.utils import timezone
 
+from notifications_app.channels.apprise import calling_nobody
 from notifications_app.channels.base import DeliveryError
 from notifications_app.models import Delivery, Destination, Notification
 from notifications_app.services.deliveries.sending import deliver
@@ -55,10 +56,22 @@ def test_a_chat_service_that_refuses_is_tried_again_unless_it_is_for_good(code, 
 
 
 def test_a_chat_message_says_its_title_once(receiver, chat):
-    Notification.objects.update(subject="Van 1 left Depot", body_text="Van 1 left Depot\n\nFleet: North\n")
+    Notification.objects.update(subject="@all left Depot", body_text="@all left Depot\n\nFleet: North\n")
     attempt(chat)
     content = json.loads(receiver.received[0].body)
-    assert (content["title"], content["message"]) == ("Van 1 left Depot", "Fleet: North")
+    assert (content["title"], content["message"]) == ("@\u2060all left Depot", "Fleet: North")
+
+
+@pytest.mark.parametrize(
+    ("text", "sent"),
+    [
+        ("Van @everyone", "Van @\u2060everyone"),
+        ("@HERE <@42> <@&7>", "@\u2060HERE <@\u206042> <@\u2060&7>"),
+        ("ana@all.example.org @hereford", "ana@all.example.org @hereford"),
+    ],
+)
+def test_a_name_calls_nobody_in_a_chat(text, sent):
+    assert calling_nobody(text) == sent
 
 
 @pytest.mark.parametrize(("query", "messages"), [("", 3), ("?overflow=upstream", 1)])
