@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from django.utils.formats import date_format, number_format
 
 from reports_app.exporters import ShownColumn, shown_columns
 from reports_app.queries import SectionPreview
-from reports_app.table import DECIMALS, ColumnKind, DisplaySettings, translated
+from reports_app.table import DECIMALS, TOTAL, ColumnKind, DisplaySettings, Row, translated
 from tasks_app.web.quantities import MISSING, format_number, format_seconds
 
 SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
@@ -42,11 +42,23 @@ def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
 
 
 def shown_section(preview: SectionPreview, display: DisplaySettings) -> dict[str, Any]:
-    """Return the first rows of a section as text for the template."""
-    columns, zone = shown_columns(preview.section, display), display.zone
+    """Return the first rows of a section, and its totals, as text for the template. Titles name the time zone, which may
+    be another one than that of the report's days."""
+    zone = display.zone
+    columns = shown_columns(preview.section, display, symbols={ColumnKind.DATETIME: display.time_zone})
     return {
         "name": preview.name,
         "columns": [column.title for column in columns],
         "rows": [[shown_cell(*pair, zone) for pair in zip(columns, row, strict=True)] for row in preview.rows],
+        "totals": _shown_totals(columns, preview.section.total_row(), zone),
         "total": preview.row_count,
     }
+
+
+def _shown_totals(columns: Sequence[ShownColumn], totals: Row | None, zone: ZoneInfo) -> list[str]:
+    if totals is None:
+        return []
+    first, *others = [
+        "" if cell is None else shown_cell(column, cell, zone) for column, cell in zip(columns, totals, strict=True)
+    ]
+    return [first or translated(TOTAL), *others]

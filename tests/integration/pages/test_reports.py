@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from notifications_app.models import NotificationPreference
 from reports_app.models import Report, ReportSchedule
 from reports_app.periods import days_before
 from reports_app.queries import RECIPIENT
 from reports_app.services.generation import generate_report, lifecycle
+from reports_app.services.requests import create_report
 from tasks_app.engine import QueueUnavailable
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tests.support.reports import DAY, LATER, NEXT_DAY, drive, requested_report
@@ -158,6 +161,16 @@ def test_a_ready_report_is_shown_downloaded_and_shared(member, device, operator)
     assert b"11" in b"".join(answer.streaming_content)
     refused = member.get(url("report_download", report.pk, "nonsense"), follow=True)
     assert "nonsense" in text_of(refused)
+
+
+def test_its_page_has_the_totals_of_its_files_and_says_whose_clock_its_times_are(member, device, operator):
+    NotificationPreference.objects.create(user=operator, time_zone="Asia/Tokyo")
+    drive(device)
+    report, _is_due = create_report(kind="trips", device=device, range_start=DAY, range_end=LATER)
+    generate_report(report.pk)
+    text = text_of(member.get(url("report", report.pk)))
+    assert '<th scope="col">Start (Asia/Tokyo)</th>' in text
+    assert re.findall("<strong>(.*?)</strong>", text.split("<tfoot>")[1])[:3] == ["Total", "10 min 0 s", "11.13"]
 
 
 def test_a_route_report_is_drawn_on_the_map(member, page, device):
