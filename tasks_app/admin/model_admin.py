@@ -17,6 +17,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters, InlineModelAdmin
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
@@ -125,7 +126,7 @@ def _wrong_values_refused() -> Iterator[None]:
     """Raise IncorrectLookupParameters, on which Django shows the list without filters, for values that no query takes."""
     try:
         yield
-    except (ValueError, OverflowError) as error:
+    except (ValueError, OverflowError, DataError) as error:
         raise IncorrectLookupParameters(error) from error
 
 
