@@ -17,6 +17,7 @@ from tasks_app.api.enqueueing import EnqueuedSerializer, start
 from tasks_app.api.fields import (
     FiniteFloatField,
     IdField,
+    LineField,
     StrictBooleanField,
     StrictCharField,
     StrictSerializer,
@@ -87,7 +88,7 @@ class SummaryBody(StrictSerializer):
 class SystemBody(StrictSerializer):
     """A message to all administrators."""
 
-    subject = StrictCharField(max_length=150)
+    subject = LineField(max_length=150)
     message = StrictCharField(max_length=5000)
     level = serializers.ChoiceField(choices=LEVELS, default="warning")
 

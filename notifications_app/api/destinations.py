@@ -31,7 +31,7 @@ from notifications_app.services.destinations import (
 )
 from tasks_app.api.base import ApiView, PrivateView
 from tasks_app.api.errors import Conflict
-from tasks_app.api.fields import StrictBooleanField, StrictCharField, StrictSerializer, TimestampField
+from tasks_app.api.fields import LineField, StrictBooleanField, StrictCharField, StrictSerializer, TimestampField
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
 from tasks_app.services.rows import hold_row
@@ -68,14 +68,14 @@ class NewDestinationBody(StrictSerializer):
     """A new destination; `url` is a web address for a webhook, an Apprise address (tgram://...) for apprise."""
 
     kind = serializers.ChoiceField(choices=KINDS)
-    name = StrictCharField(max_length=100)
+    name = LineField(max_length=100)
     url = StrictCharField(max_length=2000)
 
 
 class DestinationBody(StrictSerializer):
     """The fields that can be changed."""
 
-    name = StrictCharField(max_length=100, required=False)
+    name = LineField(max_length=100, required=False)
     url = StrictCharField(max_length=2000, required=False)
     is_enabled = StrictBooleanField(required=False)
 

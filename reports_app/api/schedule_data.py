@@ -14,6 +14,7 @@ from reports_app.services.schedules import MAX_RECIPIENTS, describe_schedule
 from tasks_app.api.fields import (
     ClockField,
     IdField,
+    LineField,
     StrictBooleanField,
     StrictCharField,
     StrictIntegerField,
@@ -39,7 +40,7 @@ ROW_FIELDS = (
 class ReportScheduleBody(StrictSerializer):
     """The body that creates or changes a report schedule."""
 
-    name = StrictCharField(max_length=100)
+    name = LineField(max_length=100)
     fleet_id = IdField()
     device_ids = serializers.ListField(
         child=IdField(), max_length=MAX_DEVICES, required=False, help_text="None: every device of the fleet."

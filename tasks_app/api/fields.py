@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Model
+from django.db.models import CharField, Model
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -23,6 +23,7 @@ from tasks_app.utils.iso_times import iso_utc
 
 MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class NothingIgnored(serializers.Serializer[Any]):
@@ -79,6 +80,8 @@ class StrictModelSerializer(NothingIgnored, serializers.ModelSerializer[Any]):
         if "validators" in options:
             options["validators"] = [one for one in options["validators"] if not isinstance(one, UniqueValidator)]
         strict = STRICT_FIELDS.get(field_class, field_class)
+        if strict is StrictCharField and isinstance(model_field, CharField):
+            strict = LineField
         return strict, options
 
 
@@ -185,6 +188,18 @@ class StrictCharField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class LineField(StrictCharField):
+    """A text of one line, such as a name: it stands in subjects, in lines of e-mails and in cells of tables."""
+
+    default_error_messages = {"control": _("Control characters are not allowed.")}
+
+    def to_internal_value(self, data: Any) -> str:
+        value = super().to_internal_value(data)
+        if _CONTROL.search(value):
+            self.fail("control")
+        return value
 
 
 class StrictUUIDField(serializers.UUIDField):

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import PrivateView
-from tasks_app.api.fields import StrictCharField, StrictIntegerField, StrictSerializer, TimestampField
+from tasks_app.api.fields import LineField, StrictIntegerField, StrictSerializer, TimestampField
 from tasks_app.api.pagination import page_body
 from tasks_app.api.schema import describe, page_of
 from tasks_app.models import DEFAULT_SCOPES, Scope
@@ -35,7 +35,7 @@ MAX_TOKEN_DAYS = 3650
 class TokenWishSerializer(StrictSerializer):
     """Name, scopes and end of a new token."""
 
-    name = StrictCharField(max_length=60, required=False, allow_blank=True, help_text="What uses it.")
+    name = LineField(max_length=60, required=False, allow_blank=True, help_text="What uses it.")
     scopes = serializers.MultipleChoiceField(
         choices=Scope.choices,
         required=False,

@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django_q.models import Schedule
 from rest_framework import serializers
 
-from tasks_app.api.fields import StrictCharField, StrictIntegerField, StrictSerializer, TimestampField
+from tasks_app.api.fields import LineField, StrictCharField, StrictIntegerField, StrictSerializer, TimestampField
 from tasks_app.api.lists import Filters, by_choice, by_flag, by_text
 from tasks_app.engine import UnknownTask, get_task
 from tasks_app.models import ScheduleState
@@ -34,7 +34,7 @@ MAX_SMALL = 32_767
 class ScheduleBody(StrictSerializer):
     """A schedule: its task, arguments and recurrence."""
 
-    name = StrictCharField(max_length=100, allow_blank=True, default="")
+    name = LineField(max_length=100, allow_blank=True, default="")
     task = StrictCharField(max_length=256)
     args = serializers.ListField(child=serializers.JSONField(), max_length=100, default=list)
     kwargs = serializers.DictField(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.config import engine_config
 from tasks_app.models import Device, FleetMembership
 from tests.support.rights import api_of
-from tests.support.route_cases import address, make_world, operations
+from tests.support.route_cases import BODIES, address, make_world, operations
 
 pytestmark = pytest.mark.django_db
 
@@ -209,6 +210,18 @@ def test_every_row_may_be_sent_back_as_it_was_read(fleet, staff):
     assert client.put(path, shown, format="json").json() == shown
     refused = client.patch(path, {"is_enabled": False}, format="json")
     assert assert_problem(refused, 400, "invalid")["fields"] == {"is_enabled": ["Only the server sets this."]}
+
+
+def test_names_are_of_one_line(fleet, staff, device):
+    """They would add lines of their own to e-mails, and no form could type them for a dangerous command."""
+    world, client = make_world(fleet, staff), api_of(staff)
+    named = {(method, route): body for (method, route), make in BODIES.items() if "name" in (body := make(world))}
+    assert len(named) > 12
+    for (method, route), body in named.items():
+        for name in ("Van\nSpeed: 200 km/h", "Van\x1b[2J"):
+            answer = client.generic(method, address(route, world), json.dumps({**body, "name": name}), "application/json")
+            fields = assert_problem(answer, 400, "invalid")["fields"]
+            assert (route, fields) == (route, {"name": ["Control characters are not allowed."]})
 
 
 def _moved(answer: dict[str, Any]) -> dict[str, Any]:
