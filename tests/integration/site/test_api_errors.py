@@ -219,7 +219,9 @@ def test_names_are_of_one_line(fleet, staff, device):
     assert len(named) > 12
     for (method, route), body in named.items():
         for name in ("Van\nSpeed: 200 km/h", "Van\x1b[2J"):
-            answer = client.generic(method, address(route, world), json.dumps({**body, "name": name}), "application/json")
+            answer = client.generic(
+                method, address(route, world), json.dumps({**body, "name": name}), "application/json"
+            )
             fields = assert_problem(answer, 400, "invalid")["fields"]
             assert (route, fields) == (route, {"name": ["Control characters are not allowed."]})
 
