@@ -181,6 +181,13 @@ def test_pictures_of_the_docs_are_small_and_each_is_shown():
     assert named == {picture.name for picture in pictures}
 
 
+def test_each_page_of_the_docs_is_found_from_the_readme():
+    readme = (ROOT / "README.md").read_text()
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "benchmarks" / "README.md", ROOT / "CONTRIBUTING.md"]
+    names = [str(page.relative_to(ROOT)) for page in pages]
+    assert [name for name in names if f"({name})" not in readme] == []
+
+
 def _imports_default_rules(node: ast.AST) -> bool:
     names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else []
     return getattr(node, "module", None) == "tasks_app.geo.motion_rules" and not set(names) <= {
