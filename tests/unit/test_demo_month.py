@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from tasks_app.ingest.simulation import day_of_fixes
 from trackerproject.dev.demo.month import MONTH_DAYS, MOST_THINNED, missing_days, thinned, thinning
+from trackerproject.dev.sample_fleet import TIME_ZONE
+from trackerproject.dev.screenshots import FLEET_ZONE, yesterday
 
 TODAY = date(2026, 11, 29)
 
@@ -53,3 +55,10 @@ def _switches(fixes) -> int:
 def test_the_time_that_is_left_decides_how_many_fixes_are_sent(rate, days_left, seconds_left, expected):
     found = thinning(fixes_per_second=rate, fixes_per_day=59_000, days_left=days_left, seconds_left=seconds_left)
     assert found == expected
+
+
+def test_the_picture_of_a_day_is_of_the_last_day_of_the_month():
+    """After midnight of UTC it was of a day that the fleet had not ended, and that is not sent."""
+    assert str(FLEET_ZONE) == TIME_ZONE
+    assert yesterday(datetime(2026, 12, 1, 1, 2, tzinfo=UTC)) == "2026-11-29"
+    assert yesterday(datetime(2026, 12, 1, 4, 2, tzinfo=UTC)) == "2026-11-30"

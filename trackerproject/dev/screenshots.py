@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -27,6 +28,7 @@ FOLDER = ROOT / "docs" / "screenshots"
 LARGEST_BYTES = 150_000
 PALETTES = (256, 128, 64, 32)
 VEHICLE = "Van 03"
+FLEET_ZONE = ZoneInfo("America/Sao_Paulo")  # of sample_fleet.py, which needs the settings
 # The map moves until the popup is within it.
 POPUP_IS_WHOLE = """() => {
     const top = (one) => document.querySelector(one).getBoundingClientRect().top;
@@ -102,8 +104,9 @@ def save(picture: bytes, path: Path) -> int:
     return path.write_bytes(packed.getvalue())
 
 
-def yesterday() -> str:
-    return (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+def yesterday(now: datetime) -> str:
+    """Return the last whole day of the fleet, which is the last one of its month: not always that of UTC."""
+    return (now.astimezone(FLEET_ZONE) - timedelta(days=1)).date().isoformat()
 
 
 # --- The way to each picture ---
@@ -128,7 +131,7 @@ def phone_map(page: Page) -> None:
 def device_day(page: Page) -> None:
     _open_vehicle(page)
     address = re.sub(r"[?#].*", "", page.url).rstrip("/")
-    page.goto(f"{address}/day/?date={yesterday()}&at=15:00:00")
+    page.goto(f"{address}/day/?date={yesterday(datetime.now(UTC))}&at=15:00:00")
     page.locator("[data-readout]").wait_for()
     page.locator("[data-slider]").wait_for()
 
