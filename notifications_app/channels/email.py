@@ -90,6 +90,8 @@ def _reason(error: OSError) -> str:
 
 
 def _answer(code: int, text: bytes | str) -> str:
+    if code < 0:  # smtplib found no number
+        return one_line(_("The answer is none of a mail server: %(text)s") % {"text": _decoded(text)})
     return one_line(f"{code} {_decoded(text)}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import socket
+import threading
 from datetime import date, timedelta
 
 import pytest
@@ -134,6 +135,22 @@ def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
     email_delivery.refresh_from_db()
     assert email_delivery.state == DeliveryState.PENDING
     assert "ConnectionRefusedError" in email_delivery.last_error
+
+
+def test_it_says_that_what_answers_is_no_mail_server(email_delivery, settings):
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+
+        def greet() -> None:
+            with server.accept()[0] as caller:
+                caller.sendall(b"SSH-2.0-OpenSSH\r\n")
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        with pytest.raises(DeliveryError, match=r"^The answer is none of a mail server: 2.0-OpenSSH$"):
+            attempt(email_delivery)
+        greeter.join(5)
 
 
 def test_it_tries_again_when_the_server_hangs(email_delivery, settings):
