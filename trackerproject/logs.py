@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +41,27 @@ def without_outages(_logger: Any, _method: str, event: dict[str, Any]) -> dict[s
         del event["exc_info"]
         event |= {"event": f"Open pages wait for Redis: {error}", "level": "warning"}
     return event
+
+
+class OnceAMinute(logging.Filter):
+    """Leaves out what a process said within the minute of a trouble that lasts: while Redis or PostgreSQL is away, each
+    worker tries several times a second, and its lines would fill a disk."""
+
+    SECONDS = 60.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_at: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether the record is written."""
+        if record.exc_info or not str(record.msg).endswith("; trying again"):
+            return True
+        text, now = record.getMessage(), time.monotonic()
+        self._said_at = {each: at for each, at in self._said_at.items() if now - at < self.SECONDS}
+        is_news = text not in self._said_at
+        self._said_at.setdefault(text, now)
+        return is_news
 
 
 def with_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +107,8 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
                 "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, with_request, renderer],
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"once_a_minute": {"()": OnceAMinute}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["once_a_minute"]}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},

@@ -6,12 +6,14 @@ import io
 import json
 import logging
 import logging.config
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from trackerproject.logs import logging_config
+from trackerproject.logs import OnceAMinute, logging_config
 
 
 def logged_line(record: logging.LogRecord, *, as_json: bool) -> str:
@@ -78,3 +80,23 @@ def test_a_level_that_is_none_is_refused_by_its_name():
     with pytest.raises(ImproperlyConfigured, match=r"LOG_LEVEL must be one of DEBUG, INFO, .*, not 'VERBOSE'"):
         logging_config(level="verbose", as_json=True)
     assert logging_config(level="warning", as_json=True)["root"]["level"] == "WARNING"
+
+
+def test_a_trouble_that_lasts_is_told_once_a_minute(monkeypatch):
+    """A cluster of five workers wrote fifteen lines a second while PostgreSQL was away."""
+    now = [0.0]
+    monkeypatch.setattr("trackerproject.logs.time", SimpleNamespace(monotonic=lambda: now[0]))
+    lines = OnceAMinute()
+
+    def is_written(text: str, *args: object, exc_info: Any = None) -> bool:
+        return lines.filter(logging.LogRecord("tasks_app.engine.x", logging.WARNING, "", 1, text, args, exc_info))
+
+    told = [is_written("Redis: %s; trying again", reason) for reason in ("refused", "refused", "timeout", "refused")]
+    assert told == [True, False, True, False]
+    now[0] = 59.0
+    assert not is_written("Redis: %s; trying again", "refused")
+    now[0] = 61.0
+    assert is_written("Redis: %s; trying again", "refused")
+    assert [is_written("%s was killed; starting another", "a worker") for _ in range(2)] == [True, True]
+    unexpected = (KeyError, KeyError("x"), None)
+    assert [is_written("unexpected; trying again", exc_info=unexpected) for _ in range(2)] == [True, True]

@@ -114,7 +114,7 @@ class Housekeeping:
                     self._recover(queues, death, dead_after_seconds=0)
                     continue
             except redis.RedisError as error:
-                logger.warning("the jobs of %s are not given back yet: %s", death["consumer"], error)
+                logger.warning("the jobs of %s are not given back yet: %s; trying again", death["consumer"], error)
                 if not isinstance(error, redis.ResponseError):
                     away.add(death["queue"])
             self._deaths.append(death)

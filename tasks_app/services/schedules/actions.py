@@ -87,7 +87,7 @@ def run_due_schedules(now: datetime) -> int:
         except QueueFull as error:
             logger.warning("Schedule %s stays due: %s", schedule_id, error)
         except QueueUnavailable as error:
-            logger.warning("Schedules stay due: %s", error)
+            logger.warning("Schedules stay due: %s; trying again", error)
             break
         except Exception as error:
             if is_servers_fault(error):
