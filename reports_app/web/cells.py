@@ -21,6 +21,8 @@ SHOWN: dict[ColumnKind, Callable[[Any], str]] = {
     ColumnKind.INTEGER: lambda cell: format_number(int(cell)),
 }
 MOST_DECIMALS = 2
+# Units that titles on pages name besides those of the display settings.
+SYMBOLS = {ColumnKind.PERCENT: "%"}
 
 
 def shown_cell(column: ShownColumn, cell: Any, zone: ZoneInfo) -> str:
@@ -45,7 +47,7 @@ def shown_section(preview: SectionPreview, display: DisplaySettings) -> dict[str
     """Return the first rows of a section, and its totals, as text for the template. Titles name the time zone, which may
     be another one than that of the report's days."""
     zone = display.zone
-    columns = shown_columns(preview.section, display, symbols={ColumnKind.DATETIME: display.time_zone})
+    columns = shown_columns(preview.section, display, symbols={**SYMBOLS, ColumnKind.DATETIME: display.time_zone})
     return {
         "name": preview.name,
         "columns": [column.title for column in columns],

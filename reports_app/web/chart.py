@@ -12,7 +12,7 @@ from reports_app.exporters import shown_column
 from reports_app.models import Report
 from reports_app.queries import TRACK_COLUMNS, Series
 from reports_app.table import DisplaySettings
-from reports_app.web.cells import shown_cell
+from reports_app.web.cells import SYMBOLS, shown_cell
 from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.geo.reduction import column_of
 from tasks_app.web.graphs import graph_of_columns
@@ -39,7 +39,11 @@ def chart_of(series: Series, display: DisplaySettings, report: Report) -> dict[s
 
 def _track_chart(series: Series, display: DisplaySettings, report: Report) -> dict[str, Any]:
     """Return a line over the whole range of the report."""
-    y, start, end = shown_column(series.y, display), report.range_start.timestamp(), report.range_end.timestamp()
+    y, start, end = (
+        shown_column(series.y, display, SYMBOLS),
+        report.range_start.timestamp(),
+        report.range_end.timestamp(),
+    )
     lows, highs = np.full(TRACK_COLUMNS, np.nan), np.full(TRACK_COLUMNS, np.nan)
     columns = column_of([name.timestamp() for name in series.names], start, end, TRACK_COLUMNS)
     lows[columns], highs[columns] = y.numbers(np.array(series.lows)), y.numbers(np.array(series.values))
@@ -56,7 +60,7 @@ def _track_chart(series: Series, display: DisplaySettings, report: Report) -> di
 
 
 def _bar_chart(series: Series, display: DisplaySettings) -> dict[str, Any]:
-    x, y, zone = shown_column(series.x, display), shown_column(series.y, display), display.zone
+    x, y, zone = shown_column(series.x, display), shown_column(series.y, display, SYMBOLS), display.zone
     most = max(series.values) or 1.0
     share = WIDTH / len(series.values)
     names = [str(shown_cell(x, name, zone)) for name in series.names]

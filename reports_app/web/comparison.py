@@ -11,7 +11,7 @@ from reports_app.exporters import shown_columns
 from reports_app.models import Report
 from reports_app.queries import stored_table
 from reports_app.table import DisplaySettings, Section, translated
-from reports_app.web.cells import shown_cell
+from reports_app.web.cells import SYMBOLS, shown_cell
 
 
 def compared_sections(report: Report, other: Report, display: DisplaySettings) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def _rows(section: Section, other: Section, display: DisplaySettings) -> list[tu
     totals, other_totals = section.total_row(), other.total_row()
     if totals is None or other_totals is None:
         return rows
-    for column, one, two in zip(shown_columns(section, display), totals, other_totals, strict=True):
+    for column, one, two in zip(shown_columns(section, display, symbols=SYMBOLS), totals, other_totals, strict=True):
         if one is None and two is None:
             continue
         rows.append(

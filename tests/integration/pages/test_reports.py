@@ -173,6 +173,18 @@ def test_its_page_has_the_totals_of_its_files_and_says_whose_clock_its_times_are
     assert re.findall("<strong>(.*?)</strong>", text.split("<tfoot>")[1])[:3] == ["Total", "10 min 0 s", "11.13"]
 
 
+def test_titles_of_percentages_say_so(member, device, fleet):
+    drive(device)
+    report, other = (
+        create_report(kind="fleet", fleet=fleet, range_start=DAY, range_end=end)[0] for end in (NEXT_DAY, LATER)
+    )
+    for each in (report, other):
+        generate_report(each.pk)
+    assert '<th scope="col">Utilisation (%)</th>' in text_of(member.get(url("report", report.pk)))
+    compared = text_of(member.get(url("report_compare", report.pk), {"with": other.pk}))
+    assert "Utilisation (%)" in compared
+
+
 def test_a_route_report_is_drawn_on_the_map(member, page, device):
     drive(device)
     member.post(url("report_ask_kind", "route"), {"devices": [device.pk], **DAYS})
