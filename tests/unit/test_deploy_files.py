@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.conf import settings
+from django.test import RequestFactory
 
 from tasks_app.ingest.trackers.registry import PROTOCOLS
+from trackerproject.environment import entries
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -83,6 +87,21 @@ def test_our_containers_have_no_rights_and_nothing_to_write_but_reports():
         assert one["cap_drop"] == ["ALL"]
         assert one["volumes"] == ["media:/srv/media"]
     assert re.search(r"^USER 10001$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("hosts", ["tracker.example.org", ".example.org", " one.example, two.example", "*"])
+def test_the_image_asks_for_its_health_by_a_name_that_it_answers_to(hosts, monkeypatch, settings, tmp_path):
+    """With * it was unhealthy for ever, and nginx did not start."""
+    (command,) = re.findall(r'^    CMD (\["python", .*\])$', (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+    asked: list[Any] = []
+    monkeypatch.setattr("urllib.request.urlopen", lambda request, **_: asked.append(request))
+    monkeypatch.setenv("ALLOWED_HOSTS", hosts)
+    (tmp_path / "probe.py").write_text(json.loads(command)[2])
+    runpy.run_path(str(tmp_path / "probe.py"))
+    (request,) = asked
+    settings.DEBUG, settings.ALLOWED_HOSTS = False, entries(hosts)
+    given = RequestFactory().get("/health/ready", headers={"host": request.get_header("Host")})
+    assert given.get_host() in ("tracker.example.org", "example.org", "one.example", "localhost")
 
 
 def test_the_image_takes_every_package_and_nothing_else():
