@@ -7,13 +7,14 @@ from typing import Any
 from django.core.exceptions import ValidationError as InvalidZone
 from django.http import Http404
 from django.utils.translation import gettext as _
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from tasks_app.api.base import ApiView
 from tasks_app.api.enqueueing import EnqueuedSerializer, accepted
+from tasks_app.api.errors import ApiError
 from tasks_app.api.fields import StrictSerializer, TimestampField
 from tasks_app.api.permissions import device_for, fleet_for, refusal
 from tasks_app.api.schema import describe
@@ -116,7 +117,7 @@ class ImportPositionsView(ApiView):
     )
     def post(self, request: Request) -> Response:
         check_may_import(request.user)
-        form = ImportForm(data=request.data)
+        form = ImportForm(data=_form_of(request))
         form.is_valid(raise_exception=True)
         values = form.validated_data
         device = device_for(request.user, values["device"], self.asked) if "device" in values else None
@@ -156,6 +157,21 @@ class ImportView(ApiView):
         if upload is None:
             raise Http404(_("Not found."))
         return Response(ImportSerializer(upload).data)
+
+
+def _form_of(request: Request) -> Any:
+    """The fields and the file of the request, each once. Raises ApiError and ValidationError for a form that is not read."""
+    if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
+        detail = _("A form is not compressed as a whole; the file in it may be.")
+        raise ApiError(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
+    if not request.META.get("CONTENT_LENGTH"):
+        raise serializers.ValidationError(
+            {"file": [_("Send the length of the form; one that comes in chunks is not read.")]}
+        )
+    form: Any = request.data
+    if twice := {name[:100]: [_("Give it once.")] for name, values in form.lists() if len(values) > 1}:
+        raise serializers.ValidationError(twice)
+    return form
 
 
 def check_may_import(user: Any) -> None:

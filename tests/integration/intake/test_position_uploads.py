@@ -178,6 +178,17 @@ def test_a_form_without_a_file_or_of_another_type_is_refused(api, device):
     assert api.post(URL, {"device": device.pk}, format="multipart").status_code == 400
     assert api.post(URL, {"file": "text"}, format="multipart").status_code == 400
     assert api.post(URL, {"a": 1}, format="json").status_code == 415
+
+
+def test_a_form_of_which_a_part_would_not_be_read_is_refused(api, device, storage):
+    files = [file(), file()]
+    twice = api.post(URL, {"file": files, "device": device.pk}, format="multipart")
+    assert (twice.status_code, twice.json()["fields"]) == (400, {"file": ["Give it once."]})
+    packed = api.post(URL, {"file": files[0]}, format="multipart", HTTP_CONTENT_ENCODING="gzip")
+    assert (packed.status_code, packed.json()["code"]) == (415, "unsupported_encoding")
+    chunked = api.post(URL, {"file": files[0]}, format="multipart", CONTENT_LENGTH=None)
+    assert chunked.json()["fields"] == {"file": ["Send the length of the form; one that comes in chunks is not read."]}
+    assert stored_files(storage) == []
     broken = api.generic("POST", URL, b"x", content_type="multipart/form-data; boundary=")
     assert broken.status_code == 400
 
