@@ -71,6 +71,7 @@ def assert_the_rest_runs_elsewhere_unharmed(start, job_ids) -> None:
     [
         ("supervisor", signal.SIGTERM, 1),
         ("supervisor", signal.SIGINT, 3),
+        ("supervisor", signal.SIGHUP, 1),
         ("everyone", signal.SIGTERM, 3),
         ("everyone", signal.SIGINT, 1),
     ],

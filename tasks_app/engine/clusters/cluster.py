@@ -120,14 +120,15 @@ class Cluster:
     # --- The main loop ---
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; return the exit code (0: stopped in order)."""
+        """Run until SIGTERM, SIGINT or SIGHUP (its terminal was closed); return the exit code (0: stopped in order)."""
         connections.close_all()
         load_ahead()
         # Children share the memory of everything loaded so far, until the garbage collector would touch it.
         gc.freeze()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask_to_stop)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
+                signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         workers = sum(not child.is_off for child in self.children if child.slot is not None)
         logger.info("cluster of %s: %d workers", ", ".join(self.queues), workers)
@@ -311,7 +312,8 @@ class Cluster:
             self._signal(children, signal.SIGUSR2)
         stubborn = [child for child in children if child.pid]
         for child in stubborn:
-            logger.warning("%s did not stop in %g s and is killed; its job runs again elsewhere", child.name, seconds)
+            consequence = "; its job runs again elsewhere" if child.slot is not None else ""
+            logger.warning("%s did not stop in %g s and is killed%s", child.name, seconds, consequence)
             kill_group(child.pid)
         while any(child.pid for child in children):
             self._wait(LOOP_SECONDS)
