@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+
 # A request waits for its file: an unavailable bucket must fail within half a minute, not after botocore's five minutes.
 CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, MAX_ATTEMPTS = 5, 20, 3
 # Of a file that is read; what is larger goes through the disk.
@@ -11,10 +13,17 @@ MAX_MEMORY_BYTES = 4 * 1024 * 1024
 
 
 def file_storage(*, bucket: str, endpoint_url: str, region: str, prefix: str) -> dict[str, Any]:
-    """Return an entry of STORAGES: S3-compatible storage if a bucket is configured, else the folder MEDIA_ROOT."""
+    """Return an entry of STORAGES: S3-compatible storage if a bucket is configured, else the folder MEDIA_ROOT.
+
+    Raises ImproperlyConfigured where the packages for a bucket are not installed.
+    """
     if not bucket:
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
-    from botocore.config import Config  # needed with a bucket only (requirements-s3.txt)
+    try:
+        import storages  # noqa: F401  (of the class below, which is loaded when the first file is asked for)
+        from botocore.config import Config
+    except ModuleNotFoundError as error:
+        raise ImproperlyConfigured("S3_BUCKET wants the packages of requirements-s3.txt.") from error
 
     options = {
         "bucket_name": bucket,

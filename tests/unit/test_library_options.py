@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.library_options import absent
+from trackerproject.file_storage import file_storage
 
 
 @pytest.fixture
@@ -41,3 +43,11 @@ def test_one_that_is_loaded_already_stays(library):
     with absent("library_of_this_test"):
         assert load() == 42
     assert load() == 42
+
+
+@pytest.mark.parametrize("package", ["storages", "botocore.config"])
+def test_a_bucket_without_its_packages_says_where_they_are(monkeypatch, package):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ImproperlyConfigured, match=r"S3_BUCKET wants the packages of requirements-s3\.txt"):
+        file_storage(bucket="fleet", endpoint_url="", region="", prefix="")
+    assert file_storage(bucket="", endpoint_url="", region="", prefix="")["BACKEND"].endswith("FileSystemStorage")
