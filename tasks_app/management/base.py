@@ -70,8 +70,10 @@ def without_password(url: str) -> str:
 
 
 def _local_hint() -> str:
-    """Return how to reach the servers of `make run`, where they run for this clone."""
+    """Return how to reach the servers of `make run`, where they run for this clone, or how to start others."""
     path = Path(settings.BASE_DIR, ".local", "run", "env")
-    return (
-        "\n" + _("`make run` has servers of its own; first run: . %(path)s") % {"path": path} if path.is_file() else ""
-    )
+    if path.is_file():
+        return "\n" + _("`make run` has servers of its own; first run: . %(path)s") % {"path": path}
+    if settings.DEBUG and settings.LOCAL_DATABASE_URL == settings.DATABASE_URL:
+        return "\n" + _("Local servers are started by manage.py services start; then run manage.py migrate.")
+    return ""

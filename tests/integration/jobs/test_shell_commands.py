@@ -347,6 +347,17 @@ def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(
     assert not env.exists()
 
 
+def test_it_says_how_local_servers_are_started_where_they_are_meant(settings, tmp_path):
+    settings.BASE_DIR, settings.DEBUG = tmp_path, True
+    settings.DATABASE_URL = settings.LOCAL_DATABASE_URL = "postgres://postgres@/tracker?host=/tmp/none"
+    with pytest.raises(CommandError, match="services start"), telling_errors():
+        raise OperationalError("connection refused")
+    settings.DATABASE_URL = "postgres://db.example.org/tracker"
+    with pytest.raises(CommandError) as caught, telling_errors():
+        raise OperationalError("connection refused")
+    assert "services start" not in str(caught.value)
+
+
 def test_a_cluster_that_starts_while_redis_is_away_says_so_in_the_log(settings, caplog):
     settings.Q_CLUSTER = {**settings.Q_CLUSTER, "redis": "unix:///nowhere/there.sock"}
     engine_config.cache_clear()
