@@ -59,9 +59,9 @@ class OnceAMinute(logging.Filter):
             return True
         text, now = record.getMessage(), time.monotonic()
         self._said_at = {each: at for each, at in self._said_at.items() if now - at < self.SECONDS}
-        is_news = text not in self._said_at
+        is_due = text not in self._said_at
         self._said_at.setdefault(text, now)
-        return is_news
+        return is_due
 
 
 def with_request(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:

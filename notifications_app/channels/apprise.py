@@ -32,7 +32,7 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "
 _REFUSED_FOR_GOOD = re.compile(r"error\s*=\s*(?:400|401|403|404|410)\b")
 _PARTS = re.compile(r"[^A-Za-z0-9_.-]+")
 _SHORTEST_SECRET = 6
-# What Discord, Mattermost and others take for a call to everybody, or (<@42>) to somebody.
+# What Discord, Mattermost and others take for a call to everybody, or (<@42>) to one person.
 _CALL = re.compile(r"(?<=<)@|(?<!\w)@(?=(?:all|channel|everyone|here)\b)", re.IGNORECASE)
 
 

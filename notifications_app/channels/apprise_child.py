@@ -116,7 +116,7 @@ def instantiate(url: str) -> Any:
 
 
 def fitted(plugin: Any, text: str) -> str:
-    """What of `text` is sent: in pieces where one message of the service is too short, which would refuse it as a whole.
+    """The part of `text` that is sent: in pieces where one message of the service, which would refuse it, is too short.
 
     An address that has `?overflow=` decides for itself.
     """

@@ -23,7 +23,7 @@ FAILURES_WINDOW = timedelta(hours=1)
 WORKER_LOST = "JobLost"
 
 
-# A text with its values, in the language of whoever reads it.
+# A text with its values, in the language of its reader.
 _said: Any = lazy(lambda text, **values: text % values, str)
 
 

@@ -51,7 +51,7 @@ class NothingIgnored(serializers.Serializer[Any]):
         return problems
 
     def _shown(self, data: dict[Any, Any]) -> dict[str, Any]:
-        """What the row that is changed shows of what the server sets."""
+        """Fields that the server sets, as the row that is changed shows them."""
         shown: dict[str, Any] = {} if self.parent else dict(self.context.get("shown", {}))
         for name, field in self.fields.items():
             if self.instance is not None and field.read_only and name in data:

@@ -74,7 +74,7 @@ def password_was_right(request: HttpRequest) -> None:
 def pending_log_in(request: HttpRequest) -> tuple[Any, str] | None:
     """The account that waits for its code, and the page after it; None where none waits any more.
 
-    None waits where somebody else logged in meanwhile, nor once its second factor was removed: no code is good for it then.
+    None waits where another person logged in meanwhile, nor once its second factor was removed: no code is good for it then.
     """
     found = request.session.get(_PENDING)
     if not found or request.user.is_authenticated or found["until"] < time.time():

@@ -51,7 +51,7 @@ def test_what_is_scrolled_and_folded_stays_as_its_reader_left_it(visit, run_jobs
 
 
 def stop_the_clock(page: Page) -> None:
-    """What the page asks for from now on, it does not ask for because it is time."""
+    """Let the page ask for nothing any more because it is time."""
     page.evaluate("() => { for (let id = setInterval(() => 0, 1e6); id; id -= 1) clearInterval(id); }")
 
 

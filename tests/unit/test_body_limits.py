@@ -1,4 +1,4 @@
-"""What BodyLimits answers where the application behind it gives a request up."""
+"""Answers of BodyLimits where the application behind it gives a request up."""
 
 from __future__ import annotations
 

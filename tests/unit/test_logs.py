@@ -91,8 +91,8 @@ def test_a_trouble_that_lasts_is_told_once_a_minute(monkeypatch):
     def is_written(text: str, *args: object, exc_info: Any = None) -> bool:
         return lines.filter(logging.LogRecord("tasks_app.engine.x", logging.WARNING, "", 1, text, args, exc_info))
 
-    told = [is_written("Redis: %s; trying again", reason) for reason in ("refused", "refused", "timeout", "refused")]
-    assert told == [True, False, True, False]
+    written = [is_written("Redis: %s; trying again", reason) for reason in ("refused", "refused", "timeout", "refused")]
+    assert written == [True, False, True, False]
     now[0] = 59.0
     assert not is_written("Redis: %s; trying again", "refused")
     now[0] = 61.0

@@ -52,7 +52,7 @@ def deliver(delivery_id: int, *, now: datetime) -> str:
     delivery = Delivery.objects.select_related(
         "notification__user__notification_preference", "notification__device", "notification__event", "destination"
     ).get(pk=delivery_id)
-    # What the receiver is told of the delivery, in the log and of a channel that is off, is in their language, too.
+    # What the receiver reads of the delivery, in the log and of a channel that is off, is in their language, too.
     with translation.override(language_of(delivery.notification.user)):
         return _delivered(claim, delivery, now)
 

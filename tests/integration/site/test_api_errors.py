@@ -227,7 +227,7 @@ def test_names_are_of_one_line(fleet, staff, device):
 
 
 def _moved(answer: dict[str, Any]) -> dict[str, Any]:
-    """What goes on with time, and with every change."""
+    """Fields that go on with time, and with every change."""
     return {name: answer[name] for name in ("remaining", "updated_at") if name in answer}
 
 
