@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidZone
 from django.http import Http404
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
 from rest_framework.parsers import MultiPartParser
@@ -169,6 +170,8 @@ def _form_of(request: Request) -> Any:
             {"file": [_("Send the length of the form; one that comes in chunks is not read.")]}
         )
     form: Any = request.data
+    if not isinstance(form, MultiValueDict):
+        return form  # Of a request without content.
     if twice := {name[:100]: [_("Give it once.")] for name, values in form.lists() if len(values) > 1}:
         raise serializers.ValidationError(twice)
     return form

@@ -178,6 +178,7 @@ def test_a_form_without_a_file_or_of_another_type_is_refused(api, device):
     assert api.post(URL, {"device": device.pk}, format="multipart").status_code == 400
     assert api.post(URL, {"file": "text"}, format="multipart").status_code == 400
     assert api.post(URL, {"a": 1}, format="json").status_code == 415
+    assert api.post(URL, CONTENT_LENGTH="0").status_code == 400
 
 
 def test_a_form_of_which_a_part_would_not_be_read_is_refused(api, device, storage):
