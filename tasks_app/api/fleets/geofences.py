@@ -34,6 +34,7 @@ from tasks_app.queries.access import VIEW_GEOFENCES, Right, visible_devices, vis
 from tasks_app.queries.geofences import devices_inside
 from tasks_app.services.geofences import ChangedMeanwhile, delete_geofence, save_geofence
 from tasks_app.utils.clock import exact_time
+from tasks_app.utils.iso_times import iso_utc
 from tasks_app.utils.refusals import refusal_text
 
 OF_WKT = ("wkt_order", "corridor_width_meters")
@@ -194,7 +195,7 @@ class GeofenceView(ApiView):
                 saved = save_geofence(geofence, values, user=request.user, unchanged_since=since)
         except ChangedMeanwhile as error:
             detail = _("It was changed by another person at %(time)s.") % {"time": exact_time(error.updated_at)}
-            raise Conflict("changed_meanwhile", detail, state=error.updated_at.isoformat()) from error
+            raise Conflict("changed_meanwhile", detail, state=iso_utc(error.updated_at)) from error
         return Response(GeofenceSerializer(saved).data)
 
     @describe("Delete a geofence", name="geofences_delete", tag="fleet", answers={204: None}, errors=(404, 409))

@@ -16,6 +16,7 @@ from tasks_app.queries.drives import read_drive
 from tasks_app.queries.statistics import STATISTICS_SECONDS, statistics_key
 from tasks_app.services.devices.status import find_device
 from tasks_app.utils.cache import set_newest
+from tasks_app.utils.iso_times import iso_utc
 
 PERIODS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
@@ -40,8 +41,8 @@ def calculate_statistics(*, device_id: int, period: str, now: datetime) -> dict[
     result = {
         "device_id": device.pk,
         "period": period,
-        "start": start.isoformat(),
-        "end": now.isoformat(),
+        "start": iso_utc(start),
+        "end": iso_utc(now),
         "positions": figures.fix_count,
         "distance_meters": round(figures.distance_meters, 1),
         "moving_seconds": round(figures.moving_seconds, 1),

@@ -239,6 +239,8 @@ def test_the_api_tells_statistics_that_hold_and_computes_them_again_otherwise(ap
     run_jobs("positions")
     answer = ask()
     assert (answer.status_code, answer.json()["positions"]) == (200, 2)
+    assert answer.json()["start"].endswith("Z")
+    assert answer.json()["end"].endswith("Z")
     store_fixes([fix(-80, -23.502, now)], now)
     assert ask().status_code == 202
 
