@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models import encryption
 from notifications_app.models.kinds import channel_choices
+from tasks_app.models.lines import ONE_LINE
 
 
 class Destination(models.Model):
@@ -20,7 +21,7 @@ class Destination(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="destinations", verbose_name=_("user")
     )
     kind = models.CharField(_("channel"), max_length=16, choices=channel_choices)
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     address = models.CharField(_("address"), max_length=320, editable=False)
     encrypted_secrets = models.TextField(editable=False)
     is_enabled = models.BooleanField(_("enabled"), default=True)

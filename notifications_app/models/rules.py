@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from notifications_app.models.kinds import NotificationKind, channel_choices, rule_kind_choices
 from tasks_app.models import Device, Fleet, FleetRole, Geofence, SavedCommand
 from tasks_app.models.geofences import validate_windows_field
+from tasks_app.models.lines import ONE_LINE
 
 MAX_MINUTES = 30 * 24 * 60
 
@@ -57,7 +58,7 @@ class Rule(models.Model):
         verbose_name=_("fleet"),
         help_text=_("Empty: every fleet. Only staff may make such rules."),
     )
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     is_active = models.BooleanField(_("active"), default=True)
     event_kinds = ArrayField(
         models.CharField(max_length=24), verbose_name=_("event kinds"), validators=[validate_event_kinds]

@@ -15,6 +15,7 @@ from reports_app.models.reports import Report, kind_choices
 from reports_app.periods import Period, Rhythm
 from tasks_app.models import Device, Fleet
 from tasks_app.models.fleets import validate_time_zone
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.utils.clock import exact_time, seven_o_clock
 
 
@@ -48,7 +49,7 @@ class ReportSchedule(models.Model):
     left out.
     """
 
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="report_schedules", verbose_name=_("owner")
     )

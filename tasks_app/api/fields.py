@@ -19,11 +19,11 @@ from rest_framework.validators import UniqueValidator
 from tasks_app.engine import InvalidArguments, JobState, parse_state
 from tasks_app.engine.arguments import encode_json
 from tasks_app.geo.windows import MAX_WINDOWS
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.utils.iso_times import iso_utc
 
 MAX_ID = 2**63 - 1
 EARLIEST_YEAR, LATEST_YEAR = 1990, 2100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class NothingIgnored(serializers.Serializer[Any]):
@@ -191,13 +191,13 @@ class StrictCharField(serializers.CharField):
 
 
 class LineField(StrictCharField):
-    """A text of one line, such as a name: it stands in subjects, in lines of e-mails and in cells of tables."""
+    """A text of one line, such as a name (`models.lines`)."""
 
-    default_error_messages = {"control": _("Control characters are not allowed.")}
+    default_error_messages = {"control": ONE_LINE.message}
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if _CONTROL.search(value):
+        if not ONE_LINE.regex.search(value):
             self.fail("control")
         return value
 

@@ -15,6 +15,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from knox.models import AuthToken
 
+from tasks_app.models.lines import ONE_LINE
+
 
 class LoginSession(models.Model):
     """The user of a log-in session: rows of sessions name none, so that each would have to be read to find a person's."""
@@ -61,7 +63,7 @@ class TokenDetails(models.Model):
     token = models.OneToOneField(
         AuthToken, models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="details"
     )
-    name = models.CharField(_("name"), max_length=60, blank=True, default="")
+    name = models.CharField(_("name"), max_length=60, blank=True, default="", validators=[ONE_LINE])
     scopes: Any = ArrayField(models.CharField(max_length=16, choices=Scope.choices), default=default_scopes)
     # Written once a minute at most.
     last_used_at = models.DateTimeField(_("last used"), null=True)

@@ -15,6 +15,7 @@ from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, InvalidParame
 from tasks_app.ingest.trackers.registry import PROTOCOLS
 from tasks_app.models.devices import Device
 from tasks_app.models.fleets import Fleet
+from tasks_app.models.lines import ONE_LINE
 
 MAX_REASON_CHARACTERS = 300
 MAX_ANSWER_CHARACTERS = 1000
@@ -203,7 +204,7 @@ class SavedCommand(models.Model):
         verbose_name=_("fleet"),
         help_text=_("Empty for all fleets."),
     )
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     type = models.CharField(_("type"), max_length=32, choices=command_type_choices)
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
 

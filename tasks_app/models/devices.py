@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +13,7 @@ from tasks_app.models.fleets import (
     SPEED_TOLERANCE_VALIDATORS,
     Fleet,
 )
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.models.retention import DAYS_VALIDATORS
 
 
@@ -39,9 +40,9 @@ class Device(models.Model):
         _("unique id"),
         max_length=128,
         unique=True,
-        validators=[RegexValidator(r"^[^\x00-\x1f\x7f]+$", _("Control characters are not allowed."))],
+        validators=[ONE_LINE],
     )
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     kind = models.CharField(_("kind"), max_length=12, choices=DeviceKind, default=DeviceKind.CAR)
     is_active = models.BooleanField(_("active"), default=True, help_text=_("Fixes of an inactive device are refused."))
     speed_limit_kph = models.FloatField(

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.models.retention import DAYS_VALIDATORS
 from tasks_app.utils.networks import validate_networks
 from tasks_app.utils.time_zones import is_zone_name
@@ -45,7 +46,7 @@ class RuleCommands(models.TextChoices):
 class Fleet(models.Model):
     """A set of devices that the same people look after."""
 
-    name = models.CharField(_("name"), max_length=100, unique=True)
+    name = models.CharField(_("name"), max_length=100, unique=True, validators=[ONE_LINE])
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
     speed_limit_kph = models.FloatField(
         _("speed limit (km/h)"), null=True, blank=True, validators=SPEED_LIMIT_VALIDATORS

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.geo.areas import InvalidArea, validate_area, validate_members
 from tasks_app.geo.windows import InvalidWindows, validate_windows
 from tasks_app.models.fleets import METERS_VALIDATORS, SECONDS_VALIDATORS, SPEED_LIMIT_VALIDATORS, Fleet
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.utils.refusals import refusal_text
 
 AREA_KINDS = {
@@ -45,7 +46,7 @@ class Geofence(models.Model):
     """
 
     fleet = models.ForeignKey(Fleet, on_delete=models.CASCADE, related_name="geofences", verbose_name=_("fleet"))
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     area = models.JSONField(_("area"), validators=[validate_area_field])
     is_active = models.BooleanField(_("active"), default=True)
     speed_limit_kph = models.FloatField(

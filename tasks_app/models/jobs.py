@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_q.models import Schedule
 
 from tasks_app.engine.states import FINAL_STATES, JobState
+from tasks_app.models.lines import ONE_LINE
 
 STATE_LABELS = {
     JobState.SCHEDULED: _("Scheduled"),
@@ -181,7 +182,7 @@ class SavedJobView(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("user")
     )
-    name = models.CharField(_("name"), max_length=60)
+    name = models.CharField(_("name"), max_length=60, validators=[ONE_LINE])
     # As in the address of the list.
     query = models.CharField(_("filters"), max_length=2000)
     is_shared = models.BooleanField(_("shared"), default=False)

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from tasks_app.models.devices import Device
+from tasks_app.models.lines import ONE_LINE
 from tasks_app.utils.clock import exact_day
 
 # Far beyond every vehicle, and small enough that what is left of an interval is always a finite number.
@@ -27,7 +28,7 @@ class MaintenancePlan(models.Model):
     device = models.ForeignKey(
         Device, on_delete=models.CASCADE, related_name="maintenance_plans", verbose_name=_("device")
     )
-    name = models.CharField(_("name"), max_length=100)
+    name = models.CharField(_("name"), max_length=100, validators=[ONE_LINE])
     every_kilometers = models.FloatField(
         _("every (km)"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_KILOMETERS)]
     )
