@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import CharField, Model
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.types import OpenApiTypes
@@ -197,7 +198,9 @@ class LineField(StrictCharField):
 
     def to_internal_value(self, data: Any) -> str:
         value = super().to_internal_value(data)
-        if not ONE_LINE.regex.search(value):
+        try:
+            ONE_LINE(value)
+        except ValidationError:
             self.fail("control")
         return value
 
