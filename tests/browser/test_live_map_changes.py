@@ -91,3 +91,29 @@ def test_a_map_moves_at_once_for_people_who_asked_for_less_motion(browser, web, 
         expect(row(visit.page, "Van 1")).to_be_visible()
         visit.page.get_by_role("button", name="Show all").click()
         assert visit.page.evaluate(MOVE) == [True, True, False]
+
+
+COVERED = """() => {
+    const map = document.querySelector(".tk-map").getBoundingClientRect();
+    const box = document.querySelector(".leaflet-popup-content-wrapper").getBoundingClientRect();
+    const isSeen = (node) => {
+        const { x, y } = node.getBoundingClientRect();
+        return node.contains(document.elementFromPoint(x + 2, y + 4));
+    };
+    return [box.left >= map.left && box.right <= map.right, [...document.querySelectorAll(".tk-live-popup dt")].every(isSeen)];
+}"""
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_nothing_covers_the_popup_on_a_narrow_screen(browser, web, staff, device, width):
+    Device.objects.filter(pk=device.pk).update(name="A vehicle with a rather long name that needs two lines")
+    drive(device)
+    for visit in visit_of(browser, web.url, width=width):
+        enter(visit, staff)
+        visit.open("live_map")
+        row(visit.page, "A vehicle").click()
+        visit.page.wait_for_load_state("networkidle")
+        visit.page.evaluate("() => document.querySelector('.tk-map').trackerMap.leaflet.stop()")
+        assert visit.page.evaluate(COVERED) == [True, True]
+        visit.page.get_by_role("button", name="Close popup").click()
+        expect(visit.page.get_by_role("button", name="Zoom in")).to_be_visible()

@@ -3,6 +3,9 @@
   "use strict";
   const { page, texts, element, say, setText, nameOf } = LiveMap;
   const LISTED_EVENTS = 3;
+  const [NARROWEST, WIDEST] = [220, 280];
+  // Of a popup around its content, and of the map beside it.
+  const FRAME = 84;
 
   // The geofences it is in, or the nearest one of its fleet; else its coordinates.
   function placeOf({ fleet_id, state }, geofences) {
@@ -41,7 +44,7 @@
   LiveMap.popup = (map, onClose) => {
     const box = element("div", "tk-live-popup");
     const [name, facts, list, links] = [element("strong"), element("dl"), element("ul"), element("p", "tk-live-links")];
-    const popup = L.popup({ offset: [0, -8], maxWidth: 280, minWidth: 220, autoPanPadding: [24, 24] });
+    const popup = L.popup({ offset: [0, -8], autoPanPadding: [24, 24] });
     let shownId = null;
     let earlier = [];
     let isPressed = false;
@@ -87,6 +90,8 @@
       links.replaceChildren(...texts.links.map(([label, url]) => Object.assign(element("a", "tk-link", label), { href: say(url, named) })));
       shownId = device.id;
       earlier = [];
+      const maxWidth = Math.min(WIDEST, map.leaflet.getSize().x - FRAME);
+      Object.assign(popup.options, { maxWidth, minWidth: Math.min(NARROWEST, maxWidth) });
       popup.openOn(map.leaflet);
       askEarlier(device.id).then(() => shownId === device.id && show(known, device, geofences, false, true));
     }
