@@ -96,6 +96,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     level = level.strip().upper()
     if level not in LEVELS:
         raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(LEVELS)}, not {level!r}.")
+    filters = [] if level == "DEBUG" else ["once_a_minute"]
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.processors.LogfmtRenderer()
     return {
         "version": 1,
@@ -108,7 +109,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             }
         },
         "filters": {"once_a_minute": {"()": OnceAMinute}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["once_a_minute"]}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": filters}},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},

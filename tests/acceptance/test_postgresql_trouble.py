@@ -50,7 +50,8 @@ def cluster_url(server) -> str:
 
 @pytest.fixture
 def cluster(postgres, tmp_path, db):
-    extra = {**LEDGER_APPS, "DATABASE_URL": cluster_url(postgres)}
+    # So that each try is a line.
+    extra = {**LEDGER_APPS, "DATABASE_URL": cluster_url(postgres), "LOG_LEVEL": "DEBUG"}
     with running_cluster(tmp_path, "--name", "positions", "--workers", str(WORKERS), **extra) as running:
         first = ledger_job.delay(0.0, "first")
         wait_until(lambda: states(postgres) == {str(first): "succeeded"}, what="a first job")
