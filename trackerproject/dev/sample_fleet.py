@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import User
+from django.core.management.base import CommandError
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from knox.models import AuthToken
 
 from notifications_app.models import ChannelKind, NotificationPreference, Rule
@@ -84,6 +86,12 @@ def _ensure_maintenance_plan(fleet: Fleet) -> None:
 
 
 def new_token(user: User) -> str:
-    """Return a fresh API token of `user`; the former ones of this fleet's simulators end, and no other."""
+    """Return a fresh API token of `user`; the former ones of this fleet's simulators end, and no other.
+
+    Raises CommandError for a user who may not log in.
+    """
+    user.refresh_from_db()  # A new password ended the tokens of those who were let in by the former one.
+    if not user.is_active:
+        raise CommandError(_("%(name)s is switched off and may not log in.") % {"name": user})
     AuthToken.objects.filter(user=user, details__name=SIMULATORS).delete()
     return issue_token(user=user, now=timezone.now(), name=SIMULATORS, replace=Replace.OLDEST)[0]
