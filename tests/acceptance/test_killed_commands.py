@@ -7,15 +7,17 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from tasks_app.models import Command
 from tasks_app.services.commands import sweep_commands
-from tests.support.cluster import ROOT, allowed, environment
+from tests.support.cluster import ROOT, allowed, environment, wait_until
 from tests.support.commands import HeldWay, Wire, a_fix, ask, long_ago, manager_of, send, state_of, use_ways
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +52,14 @@ def kill_senders_at(step: str, file: Path, *commands: Command) -> None:
     for sender in senders:
         _output, errors = sender.communicate(timeout=allowed(60))
         assert sender.returncode == -signal.SIGKILL, errors.decode()[-2000:]
+    # The sweep passes over rows that are locked, and PostgreSQL takes a moment to see that a sender is gone.
+    wait_until(lambda: count_unlocked(commands) == len(commands), what="the locks of the senders to end")
+
+
+@transaction.atomic
+def count_unlocked(commands: Sequence[Command]) -> int:
+    rows = Command.objects.filter(pk__in=[command.pk for command in commands])
+    return len(rows.select_for_update(skip_locked=True))
 
 
 @pytest.mark.parametrize("step", STEPS)
