@@ -30,7 +30,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from tasks_app.api.authentication import TokenAuthentication
-from tasks_app.api.errors import JSON_PATHS, ApiError, Problem, api_problem, json_problem, not_stored
+from tasks_app.api.errors import JSON_PATHS, NO_ROOM, ApiError, Problem, api_problem, json_problem, not_stored
 from tasks_app.api.parsers import too_large
 from tasks_app.web.content_policy import page_policy
 from tasks_app.web.error_pages import not_stored_page, too_large_page, too_slow_page
@@ -40,8 +40,6 @@ logger = logging.getLogger(__name__)
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-# What a disk that is full, or full for its user, says.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class BodyLimits:
@@ -68,7 +66,7 @@ class BodyLimits:
             with suppress(RequestAborted):
                 await self._application(scope, body.receive, answered.send)
         except OSError as error:
-            if answered.has_begun or error.errno not in _NO_ROOM:
+            if answered.has_begun or error.errno not in NO_ROOM:
                 raise
             logger.warning("A body of a request was not written to the disk: %s", error)
             body.refused_as = 507

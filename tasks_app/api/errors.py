@@ -70,6 +70,8 @@ REDIS_DOWN = (redis.ConnectionError, redis.TimeoutError, redis.ResponseError)
 # The same name twice at once, and what is named deleted at that moment.
 CAME_BETWEEN = (UniqueViolation, ForeignKeyViolation)
 DATABASE_DOWN = (OperationalError, InterfaceError)
+# What a disk that is full, or full for its user, says.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # PostgreSQL's code of a write in a read-only transaction: it has become a standby, or an operator made it read-only.
 _READ_ONLY = "25006"
 ENGINE_STATUS: dict[type[EngineError], int] = {
@@ -177,7 +179,7 @@ def problem_of(error: BaseException | None) -> Problem | None:
             return _unavailable("position_buffer_full", _("Too many fixes wait to be stored; send it again later."))
         case FileNotStored():
             return not_stored(str(error))
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):  # of a form, before a view has it
+        case OSError() if error.errno in NO_ROOM:  # of a form, before a view has it
             return not_stored(error.strerror or str(error))
         case Http404():
             return Problem(status.HTTP_404_NOT_FOUND, "not_found", _("Not found."))
