@@ -131,7 +131,7 @@ class ApiView(APIView):
         """
         is_change = changing is not None
         data = json_body(self.request)
-        return self._validated(serializer_class, data, shown=shown or {}, instance=changing, partial=is_change)
+        return self._validated(serializer_class, data, shown=shown, instance=changing, partial=is_change)
 
     def parameters(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         """The validated query parameters, each of which may be sent once. Raises ValidationError."""

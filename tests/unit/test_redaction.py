@@ -175,7 +175,7 @@ def test_it_hides_values_however_people_and_programs_write_them(text, shown):
         "signature mismatch",
         "key is missing",
         "Basic settings",
-        "bearer of good news",
+        "bearer of a badge",
         "the phone number is missing",
         "the password is too short",
         "This password is too common.",

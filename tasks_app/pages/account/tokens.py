@@ -63,5 +63,6 @@ class TokenForm(forms.Form):
     def wish(self) -> dict[str, Any]:
         """The arguments of `issue_token`, of a valid form."""
         chosen = self.cleaned_data["lifetime"]
-        lifetime = timedelta(days=int(chosen)) if chosen.isdecimal() else None if chosen == NEVER else chosen
+        named = {"default": "default", NEVER: None}
+        lifetime = named[chosen] if chosen in named else timedelta(days=int(chosen))
         return {"name": self.cleaned_data["name"], "scopes": self.cleaned_data["scopes"], "lifetime": lifetime}
