@@ -35,6 +35,11 @@ class DeviceDay(models.Model):
     previous_fix_at = models.DateTimeField(null=True, editable=False)
     next_fix_at = models.DateTimeField(null=True, editable=False)
     is_settled = models.BooleanField(default=False, editable=False)
+    # The last position, as retention may drop it while the next day is still computed anew; null in rows of earlier versions.
+    last_latitude = models.FloatField(null=True, editable=False)
+    last_longitude = models.FloatField(null=True, editable=False)
+    last_speed_kph = models.FloatField(null=True, editable=False)
+    last_ignition = models.BooleanField(null=True, editable=False)
     computed_at = models.DateTimeField(_("computed at"))
 
     class Meta:

@@ -11,7 +11,7 @@ from tasks_app.geo.motion import Stop, Timeline, Trip, timeline
 from tasks_app.geo.motion_rules import MotionRules, motion_rules
 from tasks_app.geo.steps import NEIGHBOURS, Steps, read_steps
 from tasks_app.models import Device, Position
-from tasks_app.queries.positions import Track, track
+from tasks_app.queries.positions import Track, joined, track
 
 # How far beyond a range is read at first, and how much farther each time that was not far enough.
 FIRST_MARGIN = timedelta(days=1)
@@ -50,14 +50,19 @@ class Drive:
         return sum(start.timestamp() <= stop.started_seconds < end.timestamp() for stop in self.stops)
 
 
-def read_drive(device: Device, start: datetime, end: datetime, *, since: datetime = BEGINNING) -> Drive:
+def read_drive(
+    device: Device, start: datetime, end: datetime, *, since: datetime = BEGINNING, led_by: Track | None = None
+) -> Drive:
     """Read the device's fixes around `[start, end)`: as far to either side as it takes for the trips and stops that touch
     the range to be the same whatever range is asked (see `geo.motion.timeline`), however long they are. Fixes before
-    `since` are as if they were not there."""
+    `since` are as if they were not there; those of `led_by`, which are stored no more, as if they were."""
     before, after, is_first, is_last = FIRST_MARGIN, FIRST_MARGIN, False, False
+    if led_by is not None:
+        before = start - since
     while True:
         low, high = max(since, _minus(start, before)), _plus(end, after)
-        fixes = track(device.pk, low, high)
+        stored = track(device.pk, low, high)
+        fixes = stored if led_by is None else joined(led_by, stored)
         steps = steps_of(fixes, device)
         found = _timeline(steps, is_first, is_last)
         early, late = found.certain_from_seconds > start.timestamp(), found.certain_to_seconds < end.timestamp()

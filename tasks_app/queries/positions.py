@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,6 +84,18 @@ def track(device_id: int, start: datetime, end: datetime) -> Track:
     """
     times, columns = _read(_QUANTITIES, device_id, start, end)
     return Track(times, *columns)
+
+
+def single_fix(seconds: float, latitude: float, longitude: float, speed_kph: float, ignition: float) -> Track:
+    """A track of one fix, of which the rest is not known; NaN for what is not known of these."""
+    values = (seconds, latitude, longitude, speed_kph, np.nan, np.nan, np.nan, ignition)
+    return Track(*(np.array([value], dtype=np.float64) for value in values))
+
+
+def joined(first: Track, then: Track) -> Track:
+    """Two tracks of a device one after the other."""
+    names = [field.name for field in fields(Track)]
+    return Track(*(np.concatenate([getattr(first, name), getattr(then, name)]) for name in names))
 
 
 def track_with(device_id: int, start: datetime, end: datetime, name: str) -> tuple[Track, FloatArray]:

@@ -29,8 +29,9 @@ from tasks_app.geo.motion_rules import MotionRules
 from tasks_app.models import Device, DeviceDay, DirtyDay, Event, Position
 from tasks_app.queries.device_days import most
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
+from tasks_app.queries.positions import Track, single_fix
 from tasks_app.queries.replica import PRIMARY, await_replica, reads_from
-from tasks_app.services.devices.kept_days import add_to_kept, free_spans, kept_rows, rows_around
+from tasks_app.services.devices.kept_days import LAST_FIX_NAMES, add_to_kept, free_spans, kept_rows, rows_around
 from tasks_app.services.devices.odometer_moves import move_counters
 
 logger = logging.getLogger(__name__)
@@ -63,7 +64,7 @@ _OTHERS = [
     "trip_count",
     "stop_count",
     "first_fix_at",
-    "last_fix_at",
+    *LAST_FIX_NAMES,
     "event_counts",
     "previous_fix_at",
     "next_fix_at",
@@ -184,22 +185,33 @@ def _read(device: Device, days: Sequence[date]) -> Drive:
     zone = device.fleet.zone
     start, end = day_start(days[0], zone), day_range(days[-1], zone)[1]
     drive = read_drive(device, start, end)
-    since = _end_of_dropped(device, days[0], drive)
-    return drive if since is None else read_drive(device, start, end, since=since)
+    row = _dropped_before(device, days[0], drive)
+    return drive if row is None else read_drive(device, start, end, since=row.last_fix_at, led_by=_last_fix(row))
 
 
-def _end_of_dropped(device: Device, first: date, drive: Drive) -> datetime | None:
-    """The time until which positions before `first` were dropped, where one that stayed (of an event) is all that is left
-    before it: the line from there to here was driven in days that have their roll-ups."""
-    earlier = DeviceDay.objects.filter(device=device, day__lt=first).order_by("-day")
-    known = earlier.values_list("last_fix_at", flat=True).first()
-    if known is None:
+def _dropped_before(device: Device, first: date, drive: Drive) -> DeviceDay | None:
+    """The roll-up of the day before `first` whose last fixes are stored no more. What is left before those (positions of
+    events) leads nowhere: the way from there to here was driven in days that have their roll-ups."""
+    row = DeviceDay.objects.filter(device=device, day__lt=first).order_by("-day").first()
+    if row is None:
         return None
-    begin = max(drive.start, known + timedelta(microseconds=1))
-    before, inside = _fix_before(device, drive, begin), _fixes_of(drive, begin, drive.end)
-    if before is None or not len(inside) or inside[0] - before.timestamp() <= MotionRules.max_gap_seconds:
+    before = _fix_before(device, drive, max(drive.start, row.last_fix_at + timedelta(microseconds=1)))
+    is_left = before is not None and row.last_fix_at - before <= timedelta(seconds=MotionRules.max_gap_seconds)
+    return None if is_left else row
+
+
+def _last_fix(row: DeviceDay) -> Track | None:
+    """The last fix of a day, from its roll-up; None where an earlier version wrote that."""
+    if row.last_latitude is None or row.last_longitude is None:
         return None
-    return known if known - before > timedelta(seconds=MotionRules.max_gap_seconds) else None
+    speed_kph, ignition = row.last_speed_kph, row.last_ignition
+    return single_fix(
+        row.last_fix_at.timestamp(),
+        row.last_latitude,
+        row.last_longitude,
+        np.nan if speed_kph is None else speed_kph,
+        np.nan if ignition is None else float(ignition),
+    )
 
 
 def _lacks_fixes(device: Device, days: Sequence[date], drive: Drive) -> bool:
@@ -305,8 +317,9 @@ class _Span:
 def _row(
     device: Device, day: date, drive: Drive, span: _Span, figures: Figures, events: dict[str, int], now: datetime
 ) -> DeviceDay:
-    times = drive.fixes.times_seconds
+    fixes, times = drive.fixes, drive.fixes.times_seconds
     first, end = np.searchsorted(times, [span.start.timestamp(), span.end.timestamp()]).tolist()
+    last, speed_kph, ignition = end - 1, float(fixes.speeds_kph[end - 1]), float(fixes.ignition[end - 1])
     return DeviceDay(
         device=device,
         day=day,
@@ -315,7 +328,11 @@ def _row(
         trip_count=drive.trips_started(span.start, span.end),
         stop_count=drive.stops_started(span.start, span.end),
         first_fix_at=datetime_of(times[first]),
-        last_fix_at=datetime_of(times[end - 1]),
+        last_fix_at=datetime_of(times[last]),
+        last_latitude=float(fixes.latitudes[last]),
+        last_longitude=float(fixes.longitudes[last]),
+        last_speed_kph=None if np.isnan(speed_kph) else speed_kph,
+        last_ignition=None if np.isnan(ignition) else bool(ignition),
         previous_fix_at=datetime_of(times[first - 1]) if first else span.before,
         next_fix_at=datetime_of(times[end]) if end < len(times) else span.after,
         event_counts=events,

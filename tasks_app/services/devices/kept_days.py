@@ -15,6 +15,7 @@ from tasks_app.models import Device, DeviceDay, Position
 
 Span = tuple[datetime, datetime]
 
+LAST_FIX_NAMES = ("last_fix_at", "last_latitude", "last_longitude", "last_speed_kph", "last_ignition")
 # Midnights of two zones are up to 26 hours apart.
 _AROUND = timedelta(days=2)
 _INSTANT = timedelta(microseconds=1)
@@ -51,7 +52,9 @@ def add_to_kept(kept: DeviceDay, more: DeviceDay) -> DeviceDay:
     kept.trip_count += more.trip_count
     kept.stop_count += more.stop_count
     kept.first_fix_at = min(kept.first_fix_at, more.first_fix_at)
-    kept.last_fix_at = max(kept.last_fix_at, more.last_fix_at)
+    if more.last_fix_at > kept.last_fix_at:
+        for name in LAST_FIX_NAMES:
+            setattr(kept, name, getattr(more, name))
     kept.next_fix_at, kept.is_settled, kept.computed_at = more.next_fix_at, more.is_settled, more.computed_at
     return kept
 

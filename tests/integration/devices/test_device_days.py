@@ -9,6 +9,7 @@ import pytest
 from django.db.models import Sum
 
 from tasks_app.geo.days import day_parts, day_range
+from tasks_app.geo.figures import FIGURE_NAMES
 from tasks_app.ingest.fix import Fix
 from tasks_app.models import Device, DeviceDay, DeviceState, DirtyDay, Event, Fleet, Position
 from tasks_app.queries.device_days import day_totals, odometer_at, part_totals
@@ -255,6 +256,53 @@ def test_another_kind_or_fleet_makes_the_days_dirty(device, change):
         setattr(device, name, value or Fleet.objects.create(name="Elsewhere", time_zone="UTC"))
     device.save()
     assert DirtyDay.objects.filter(device=device, day=date(2026, 3, 6)).exists()
+
+
+def figures_of(row, names) -> dict[str, float]:
+    return {name: getattr(row, name) for name in names}
+
+
+OVER_MIDNIGHT = {
+    "driven": {"minutes": 60},
+    "driven by a device that sends no speed": {"minutes": 60, "kph": 90.0},
+    "standing with the engine on": {"minutes": 60, "kph": 0.0},
+    "carried while silent": {"minutes": 60, "every": 60 * MINUTE},
+}
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("drive", OVER_MIDNIGHT.values(), ids=OVER_MIDNIGHT)
+def test_a_day_made_anew_keeps_what_came_over_midnight_from_a_day_that_is_dropped(device, drive, late):
+    store(
+        fixes(device, MIDNIGHT + 8 * HOUR, 30, longitude=-47.0),
+        fixes(device, MIDNIGHT + 23.5 * HOUR + MINUTE / 4, **drive),
+        fixes(device, MIDNIGHT + 30 * HOUR, 30, longitude=-44.0),
+    )
+    if drive == OVER_MIDNIGHT["driven by a device that sends no speed"]:
+        Position.objects.update(speed_kph=None)
+    before, second = refreshed_days(device), DAY + timedelta(days=1)
+    reading = sums_of(device)
+    Position.objects.filter(device=device, fix_time__lt=MIDNIGHT + 24 * HOUR).delete()
+    if late:
+        store(fixes(device, MIDNIGHT + 40 * HOUR, 0, kph=0.0, longitude=-44.0 + 30 * KM))
+    else:
+        DirtyDay.objects.create(device=device, day=second)
+    after = refreshed_days(device)
+    unchanged = {*FIGURE_NAMES, "trip_count"} - ({"fix_count", "stopped_seconds"} if late else set())
+    assert figures_of(after[second], unchanged) == pytest.approx(figures_of(before[second], unchanged))
+    assert after[second].previous_fix_at == before[second].previous_fix_at
+    assert sums_of(device)["odometer_km"] == pytest.approx(reading["odometer_km"])
+    assert after[DAY].distance_meters == before[DAY].distance_meters
+
+
+def test_the_first_day_of_new_positions_goes_on_where_the_roll_ups_end(device):
+    store(fixes(device, MIDNIGHT + 23.5 * HOUR, 29))
+    refreshed_days(device)
+    Position.objects.all().delete()
+    store(fixes(device, MIDNIGHT + 24 * HOUR + MINUTE, 30, longitude=-46.0 + 31 * KM))
+    second = refreshed_days(device)[DAY + timedelta(days=1)]
+    assert second.distance_meters == pytest.approx(31_000, rel=1e-3)
+    assert second.trip_count == 0
 
 
 def a_week_cut_by_retention(device, *, nights: int = 7) -> dict[str, float]:
