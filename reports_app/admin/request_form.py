@@ -38,7 +38,8 @@ class ReportRequestForm(AskedFor, forms.ModelForm):
         initial="yesterday",
         widget=UnfoldAdminSelectWidget,
         help_text=gettext_lazy(
-            "Days of the fleet's own time zone; of a report about several fleets, days of the server's. "
+            "Days of the fleet's own time zone; of a report about several fleets, of the one they share, else the "
+            "server's. "
             "Yesterday is the last whole one."
         ),
     )

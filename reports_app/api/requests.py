@@ -19,7 +19,7 @@ from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.exporters import EXPORTERS
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
 from reports_app.periods import last_ended_day, parse_time
-from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS
+from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS, zone_of_request
 from reports_app.services.files import check_format
 from reports_app.services.requests import DEVICE_KINDS, MAX_DEVICES, request_report, task_name_of
 from tasks_app.api.base import ApiView
@@ -38,7 +38,10 @@ from tasks_app.api.schema import describe
 from tasks_app.geo.days import day_range
 from tasks_app.queries.access import has_everywhere, visible_fleets
 
-TIME_HELP = "ISO 8601 with a zone, or a date, which means midnight in the fleet's time zone."
+TIME_HELP = (
+    "ISO 8601 with a zone, or a date, which means midnight in the fleet's time zone (of several fleets the one they "
+    "share, else `TIME_ZONE`)."
+)
 REUSE_HELP = (
     "An equal request is answered by the existing report while no newer data of its range has arrived; "
     "equal requests at the same time share one report."
@@ -150,7 +153,8 @@ class FleetReportView(ApiView):
             _check_devices(request.user, device_ids, fleet)
         elif fleet is None and not visible_fleets(request.user, self.asked).exists():
             raise refusal(self.asked)
-        span = _range(body, fleet.zone if fleet else timezone.get_default_timezone())
+        zone = zone_of_request(fleet=fleet, device_ids=device_ids, requested_by=request.user)
+        span = _range(body, zone)
         return _answer(request, body, span, kind=ReportKind.FLEET, fleet=fleet, device_ids=device_ids)
 
 

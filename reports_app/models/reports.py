@@ -79,6 +79,8 @@ class Report(models.Model):
     )
     job_id = models.UUIDField(_("job"), null=True, blank=True)
     request_key = models.CharField(max_length=64, blank=True, editable=False)
+    # Of a report without device and fleet: the zone of its days. Empty for those of earlier versions.
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
@@ -116,9 +118,9 @@ class Report(models.Model):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of its days: its fleet's, else TIME_ZONE."""
+        """The zone of its days: its fleet's; of several fleets the one they shared when it was asked for, else TIME_ZONE."""
         fleet = self.device.fleet if self.device else self.fleet
-        return ZoneInfo(settings.TIME_ZONE) if fleet is None else fleet.zone
+        return ZoneInfo(self.time_zone or settings.TIME_ZONE) if fleet is None else fleet.zone
 
 
 class DeletedDevice(models.Model):

@@ -29,6 +29,7 @@ from reports_app.queries.content import stored_row_count, stored_table
 from reports_app.queries.message_subjects import failure_key, report_key, run_key, sees_subject
 from reports_app.queries.preview import TRACK_COLUMNS, SectionPreview, Series, preview_of
 from reports_app.queries.reports import find_report, report_display_settings
+from reports_app.queries.zones import zone_of_request
 
 __all__ = [
     "ADD_SCHEDULES",
@@ -66,4 +67,5 @@ __all__ = [
     "visible_report",
     "visible_report_schedules",
     "visible_reports",
+    "zone_of_request",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from reports_app.exceptions import InvalidReport
 from reports_app.models import ReportKind
 from reports_app.periods import preset_days
+from reports_app.queries import zone_of_request
 from reports_app.services.requests import DEVICE_KINDS, checked_request
 from tasks_app.geo.days import day_start
 
@@ -99,7 +99,7 @@ class AskedFor:
 
     def _span(self, data: dict[str, Any]) -> tuple[datetime, datetime] | None:
         """Return the range in UTC, or add an error and return None."""
-        zone = _zone(data)
+        zone = zone_of_request(**self._subject(data), requested_by=self.asker)
         if data["days"] != "custom":
             first, end = preset_days(data["days"], timezone.now().astimezone(zone).date())
             return day_start(first, zone), day_start(end, zone)
@@ -113,8 +113,3 @@ class AskedFor:
             self.add_error("last_day", _("The last day must not be before the first."))
             return None
         return day_start(first_day, zone), day_start(last_day + timedelta(days=1), zone)
-
-
-def _zone(data: dict[str, Any]) -> ZoneInfo | Any:
-    fleet = data["device"].fleet if data.get("device") else data.get("fleet")
-    return fleet.zone if fleet else timezone.get_default_timezone()

@@ -16,7 +16,7 @@ from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidRepor
 from reports_app.exporters import EXPORTERS, get_exporter
 from reports_app.models import Report, ReportKind
 from reports_app.periods import last_ended_day, parse_time
-from reports_app.queries import stored_table
+from reports_app.queries import stored_table, zone_of_request
 from reports_app.services.files import export_report, write_report
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report
@@ -59,8 +59,7 @@ class Command(AuditedCommand):
 
     def _generate(self, options: dict[str, Any]) -> Report:
         device, fleet = _device(options["device"]), _fleet(options["fleet"])
-        found = device.fleet if device else fleet
-        start, end = _range(options["start"], options["end"], found.zone if found else timezone.get_default_timezone())
+        start, end = _range(options["start"], options["end"], zone_of_request(device=device, fleet=fleet))
         report, _is_due = create_report(
             kind=options["kind"], device=device, fleet=fleet, range_start=start, range_end=end
         )
@@ -104,7 +103,7 @@ def _fleet(name: str | None) -> Fleet | None:
     return found
 
 
-def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[datetime, datetime]:
+def _range(start: str | None, end: str | None, zone: ZoneInfo) -> tuple[datetime, datetime]:
     if start is None:
         range_start, range_end = day_range(last_ended_day(timezone.now(), zone), zone)
     else:
@@ -113,7 +112,7 @@ def _range(start: str | None, end: str | None, zone: ZoneInfo | Any) -> tuple[da
     return range_start, range_end if end is None else parse_time(end, zone, field="end")
 
 
-def _a_day_later(start: datetime, zone: ZoneInfo | Any) -> datetime:
+def _a_day_later(start: datetime, zone: ZoneInfo) -> datetime:
     try:
         return a_day_later(start, zone)
     except OverflowError:

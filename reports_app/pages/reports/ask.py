@@ -35,7 +35,9 @@ class AskForm(AskedFor, forms.Form):
         label=gettext_lazy("Days"),
         choices=list(PRESET_LABELS.items()),
         initial="yesterday",
-        help_text=gettext_lazy("Days of the fleet's own time zone; of several fleets, days of the server's."),
+        help_text=gettext_lazy(
+            "Days of the fleet's own time zone; of several fleets, of the one they share, else the server's."
+        ),
     )
     first_day = forms.DateField(
         label=gettext_lazy("First day"),

@@ -15,7 +15,7 @@ from reports_app.builders import build_table, report_devices
 from reports_app.exceptions import InvalidReport
 from reports_app.models import Report, ReportKind, ReportState
 from reports_app.periods import parse_time
-from reports_app.queries import REPORT_ON, find_report
+from reports_app.queries import REPORT_ON, find_report, zone_of_request
 from reports_app.services.generation.outcome import FailureRecorder, ready_values, report_is_ready
 from reports_app.services.generation.rows import store_rows
 from reports_app.services.requests import REPEATABLE, check_kind, report_for_job
@@ -138,7 +138,7 @@ def _fleet_row(start: str, end: str, device_ids: list[int] | None) -> int:
     return _new_row(
         kind=ReportKind.FLEET,
         device_ids=device_ids,
-        zone=timezone.get_default_timezone(),
+        zone=zone_of_request(device_ids=device_ids, requested_by=user),
         start=start,
         end=end,
         user=user,

@@ -118,6 +118,7 @@ def _write_row(request: ReportRequest, key: str, job_id: UUID | None) -> tuple[R
         "device_ids": None if request.device_ids is None else list(request.device_ids),
         "held_device_ids": _named_devices(request),
         "request_key": key,
+        "time_zone": request.zone_name,
     }
     identity: dict[str, Any] = {
         "kind": request.kind,

@@ -14,7 +14,7 @@ from django.db import connection
 from django.db.models import Count, Max, QuerySet, Sum
 
 from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
-from reports_app.queries import reportable_devices
+from reports_app.queries import reportable_devices, zone_of_request
 from tasks_app.models import Device, DeviceDay, DeviceState, DirtyDay, Event, EventKind, Fleet, Geofence
 
 # Their rows reach beyond the range: a stop that goes on ends with a fix of a later day.
@@ -50,6 +50,13 @@ class ReportRequest:
             return list(self.device_ids)
         devices = reportable_devices(self.fleet, self.requested_by)
         return list(devices.order_by("pk").values_list("pk", flat=True))
+
+    @property
+    def zone_name(self) -> str:
+        """Return the time zone of its days where it has neither device nor fleet, "" where they have it."""
+        if self.device is not None or self.fleet is not None:
+            return ""
+        return str(zone_of_request(device_ids=self.device_ids, requested_by=self.requested_by))
 
 
 def request_key(request: ReportRequest) -> str:

@@ -90,6 +90,15 @@ def test_suggestions_take_any_text(member, device, text):
     assert member.get(url("pick", "device"), {"q": text}).status_code == 200
 
 
+def test_days_of_devices_of_several_fleets_are_those_of_the_zone_they_share(member, device, make_device, operator):
+    other = make_device(fleet=Fleet.objects.create(name="Depot South", time_zone=device.fleet.time_zone))
+    FleetMembership.objects.create(user=operator, fleet=other.fleet, role=FleetRole.OPERATOR)
+    member.post(url("report_ask_kind", "fleet"), {"devices": [device.pk, other.pk], **DAYS})
+    report = Report.objects.get()
+    assert (report.range_start, report.range_end) == (DAY, LATER)
+    assert "2 Mar 2026 – 3 Mar 2026 (America/Sao_Paulo)" in text_of(member.get(url("report", report.pk)))
+
+
 def test_it_asks_for_a_report_of_each_chosen_device(member, device, make_device, operator):
     other = make_device()
     answer = member.post(url("report_ask_kind", "trips"), {"devices": [device.pk, other.pk], **DAYS})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,13 +14,15 @@ from reports_app.services.generation import generate_report
 from reports_app.services.requests import create_report, request_report
 from tasks_app.engine import InvalidArguments, JobCancelled, JobState, PermanentError, enqueue, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
-from tasks_app.models import EventKind, Job
+from tasks_app.models import Device, EventKind, Fleet, FleetMembership, FleetRole, Job, Position
+from tasks_app.services.devices import refresh_days
 from tasks_app.services.positions.store import store_fixes
 from tests.support.reports import (
     DAY,
     ELEVEN,
     LATER,
     NEXT_DAY,
+    STEP_KM,
     build,
     drive,
     fixes,
@@ -32,6 +34,46 @@ pytestmark = pytest.mark.usefixtures("media")
 
 
 # --- asking
+
+
+@pytest.fixture
+def two_fleets(device, make_device, operator) -> list[Device]:
+    """Devices of two fleets in one time zone, which is not the server's."""
+    other = Fleet.objects.create(name="Depot South", time_zone=device.fleet.time_zone)
+    FleetMembership.objects.create(user=operator, fleet=other, role=FleetRole.OPERATOR)
+    return [device, make_device(fleet=other)]
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_days_of_several_fleets_are_those_of_the_zone_they_share(api, two_fleets, run_jobs, is_named):
+    """They come from roll-ups, which are there when the positions are gone."""
+    for one in two_fleets:
+        drive(one)
+        drive(one, ELEVEN + timedelta(days=1), west=-45.9)
+    refresh_days(two_fleets, DAY.date(), NEXT_DAY.date(), now=LATER)
+    Position.objects.all().delete()
+    named = {"device_ids": [one.pk for one in two_fleets]} if is_named else {}
+    body = {"start": "2026-03-02", "end": "2026-03-04", **named}
+    assert api.post("/api/tasks/report/fleet", body, format="json").status_code == 202
+    run_jobs("reports")
+    report = Report.objects.get()
+    assert (report.range_start, report.range_end, str(report.zone)) == (DAY, LATER, "America/Sao_Paulo")
+    assert [row["distance_km"] for row in rows_of(report, "days")] == pytest.approx([20 * STEP_KM] * 2, rel=0.01)
+
+
+def test_days_of_fleets_in_several_zones_are_those_of_the_server(api, two_fleets, settings):
+    Fleet.objects.filter(pk=two_fleets[1].fleet_id).update(time_zone="Asia/Tokyo")
+    settings.TIME_ZONE = "Europe/Lisbon"
+    assert api.post("/api/tasks/report/fleet", {"start": "2026-07-02", "end": "2026-07-03"}, format="json").data
+    report = Report.objects.get()
+    assert (report.range_start, str(report.zone)) == (datetime(2026, 7, 1, 23, tzinfo=UTC), "Europe/Lisbon")
+
+
+def test_a_job_about_several_fleets_takes_days_of_the_zone_they_share(two_fleets, operator, run_jobs):
+    get_task("generate_fleet_report").apply_async(("2026-03-02", "2026-03-03"), requested_by=operator.pk)
+    run_jobs("reports")
+    report = Report.objects.get()
+    assert (report.state, report.range_start, str(report.zone)) == (ReportState.READY, DAY, "America/Sao_Paulo")
 
 
 def test_a_requested_report_is_built_by_its_job(device, operator, run_jobs):
