@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
 from email.mime.image import MIMEImage
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +13,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.mail import EmailMultiAlternatives
 from django.utils.html import format_html
+from django.utils.http import parse_header_parameters
 from django.utils.translation import gettext as _
 
 from notifications_app.channels.base import DeliveryError
@@ -51,7 +54,7 @@ def build_email(delivery: Delivery, address: str) -> EmailMultiAlternatives:
         message.mixed_subtype = "related"  # type: ignore[attr-defined]
         message.attach(picture)
     for attachment in notification.attachments.all():
-        message.attach(attachment.file_name, _content_of(attachment), attachment.content_type)
+        message.attach(_attached(attachment))
     return message
 
 
@@ -116,6 +119,20 @@ def _picture(notification: Notification) -> MIMEImage | None:
     picture.add_header("Content-ID", f"<{_MAP_ID}>")
     picture.add_header("Content-Disposition", "inline", filename="map.png")
     return picture
+
+
+def _attached(attachment: NotificationAttachment) -> MIMEBase:
+    """The file as it is stored: as text, every line end in it would become one of mail."""
+    content_type, parameters = parse_header_parameters(attachment.content_type)
+    part = MIMEBase(*content_type.split("/", 1))
+    for name, value in parameters.items():
+        part.set_param(name, value)
+    part.set_payload(_content_of(attachment))
+    encode_base64(part)
+    filename = attachment.file_name
+    shown = filename if filename.isascii() else ("utf-8", "", filename)
+    part.add_header("Content-Disposition", "attachment", filename=shown)
+    return part
 
 
 def _content_of(attachment: NotificationAttachment) -> bytes:

@@ -120,14 +120,25 @@ def _names(placed: Placed, chunk: Chunk) -> Cells:
 
 def _extensions(placed: Placed, chunk: Chunk) -> Cells:
     speeds = _numbers(placed, chunk, "speed_kph", b"gpxtpx:speed", 2, divisor=KPH_PER_MPS)
-    courses = _numbers(placed, chunk, "course_degrees", b"gpxtpx:course", 1)
+    courses = _numbers(placed, chunk, "course_degrees", b"gpxtpx:course", 1, turn=360.0)
     start, end = _EXTENSION
     both = zip(speeds, courses, strict=True)
     return [start + speed + course + end if speed or course else b"" for speed, course in both]
 
 
-def _numbers(placed: Placed, chunk: Chunk, key: str, element: bytes, decimals: int, *, divisor: float = 1.0) -> Cells:
+def _numbers(
+    placed: Placed,
+    chunk: Chunk,
+    key: str,
+    element: bytes,
+    decimals: int,
+    *,
+    divisor: float = 1.0,
+    turn: float = np.inf,
+) -> Cells:
+    """The numbers of a column as elements. Of angles, those that rounding brings to a whole turn are 0."""
     values = placed.column(chunk, key)
     if values is None:
         return [b""] * chunk.row_count
+    values = np.where(np.round(values, decimals) >= turn, 0.0, values)
     return number_cells(values / divisor, decimals, before=b"<" + element + b">", after=b"</" + element + b">")

@@ -28,7 +28,9 @@ _LINE_START, _LINE_END = b"<LineString><tessellate>1</tessellate><coordinates>",
 _SYMBOLS = {ColumnKind.DURATION_SECONDS: "s", ColumnKind.PERCENT: "%"}
 _HEAD = b"""<?xml version="1.0" encoding="UTF-8"?>
 <kml xmlns="http://www.opengis.net/kml/2.2"><Document>
-<Style id="track"><LineStyle><color>ffd8641f</color><width>4</width></LineStyle></Style>
+"""
+# After the name: the schema has an order.
+_STYLE = b"""<Style id="track"><LineStyle><color>ffd8641f</color><width>4</width></LineStyle></Style>
 """
 
 
@@ -45,7 +47,8 @@ class KmlExporter(Exporter):
     def write(self, table: ReportTable, target: Path, display: DisplaySettings) -> None:
         found = placed_sections(table)
         with target.open("wb") as file:
-            file.write(_HEAD + b"<name>" + xml_text(f"{table.subject} · {translated(table.title)}") + b"</name>\n")
+            name = xml_text(f"{table.subject} · {translated(table.title)}")
+            file.write(_HEAD + b"<name>" + name + b"</name>\n" + _STYLE)
             for placed in found:
                 file.write(b"<Folder><name>" + xml_text(translated(placed.section.name)) + b"</name>\n")
                 _write_track(file, placed) if placed.geometry is Geometry.TRACK else _write_rows(file, placed, display)

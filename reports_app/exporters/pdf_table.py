@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from reports_app.exporters.pdf_pen import INK, LINE, MARGIN, SUBTLE, TINT, WIDTH, Pen, fitted, text_width, wrapped
@@ -53,7 +54,7 @@ def _draw_end(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
     if left_out > 0:
         pen.y -= ROW_HEIGHT
         note = _("%(count)s more rows are left out here; the other formats have all of them.") % {
-            "count": f"{left_out:,}"
+            "count": number_format(left_out, use_l10n=True, force_grouping=True)
         }
         pen.text(MARGIN, pen.y + 3, note, SIZE, bold=True, color="#9a4b00")
     if not table.row_count:

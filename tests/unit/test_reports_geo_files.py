@@ -146,6 +146,19 @@ def test_gpx_elements_come_in_the_order_of_the_schema(tmp_path):
     assert [child.tag.rpartition("}")[2] for child in point] == ["ele", "time", "extensions"]
 
 
+def test_a_course_is_less_than_a_whole_turn_in_gpx(tmp_path):
+    """TrackPointExtension's degreesType ends before 360, where rounding would bring 359.97."""
+    rows = [fix(minute, -23.5, -46.6, course=course) for minute, course in enumerate([359.94, 359.97, 360.0, 0.0])]
+    root = ElementTree.parse(write("gpx", table_of(Section("route", "Route", TRACK, rows)), tmp_path)).getroot()
+    courses = root.iter("{http://www.garmin.com/xmlschemas/TrackPointExtension/v2}course")
+    assert [course.text for course in courses] == ["359.9", "0.0", "0.0", "0.0"]
+
+
+def test_kml_elements_come_in_the_order_of_the_schema(tmp_path):
+    (document,) = ElementTree.parse(write("kml", everything(), tmp_path)).getroot()
+    assert [child.tag.rpartition("}")[2] for child in document] == ["name", "Style", *["Folder"] * 3]
+
+
 def test_kml_speaks_the_readers_units_zone_and_language(tmp_path):
     with override("en"):
         root = ElementTree.parse(write("kml", everything(), tmp_path)).getroot()

@@ -95,8 +95,11 @@ def test_a_long_table_is_cut_and_says_how_much_was_left_out(tmp_path):
         np.linspace(-46, -47, count),
     ]
     pages = pages_of(table_of(Section("route", "Route", TRACK, [chunk_of(TRACK, arrays)])), tmp_path)
-    assert f"{count - MAX_ROWS:,} more rows are left out here" in pages[-1]
+    assert "24,500 more rows are left out here" in pages[-1]
     assert len(pages) < 20
+    few = chunk_of(TRACK, [array[: MAX_ROWS + 1234] for array in arrays])
+    brazilian = DisplaySettings("pt-br", "America/Sao_Paulo")
+    assert "1.234" in pages_of(table_of(Section("route", "Route", TRACK, [few])), tmp_path, brazilian)[-1]
 
 
 def test_a_section_of_one_row_is_shown_as_figures_and_an_empty_one_says_so(tmp_path):

@@ -326,11 +326,15 @@ def notify_of_report(people, **options) -> list[int]:
     return notify_with_message(message, people=people, dedupe_key="r", now=timezone.now(), **options)
 
 
+# Line ends within a cell are not those of mail.
+CSV = '\ufeffkm\r\n"ção\n1\r2"\r\n'.encode()
+
+
 @pytest.fixture
 def stored_file(settings, tmp_path) -> Attachment:
     settings.MEDIA_ROOT = tmp_path
-    name = default_storage.save("reports/trips.csv", ContentFile("km\r\nção\r\n".encode()))
-    return Attachment(name, "Trips ção.csv", "text/csv")
+    name = default_storage.save("reports/trips.csv", ContentFile(CSV))
+    return Attachment(name, "Trips ção.csv", "text/csv; charset=utf-8")
 
 
 def test_an_email_carries_the_files_attached_to_its_notification(sink, operator, stored_file, run_jobs):
@@ -338,8 +342,8 @@ def test_an_email_carries_the_files_attached_to_its_notification(sink, operator,
     run_jobs("notifications")
     (mail,) = sink.messages
     (part,) = mail.iter_attachments()
-    assert (part.get_filename(), part.get_content_type()) == ("Trips ção.csv", "text/csv")
-    assert part.get_payload(decode=True) == "km\r\nção\r\n".encode()
+    assert (part.get_filename(), part["Content-Type"]) == ("Trips ção.csv", 'text/csv; charset="utf-8"')
+    assert part.get_payload(decode=True) == CSV
 
 
 def test_a_file_that_is_gone_fails_its_delivery_with_the_reason(sink, operator, stored_file, run_jobs):
