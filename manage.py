@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 
+from tasks_app.process_signals import stop_signals
+
 
 def leave_at_once(number: int, frame: object) -> None:
     os._exit(0)
@@ -13,8 +15,8 @@ def leave_at_once(number: int, frame: object) -> None:
 def main() -> None:
     if sys.argv[1:2] == ["qcluster"]:
         # Until the cluster listens itself nothing has begun: a stop now is one in order.
-        signal.signal(signal.SIGTERM, leave_at_once)
-        signal.signal(signal.SIGINT, leave_at_once)
+        for number in stop_signals():
+            signal.signal(number, leave_at_once)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trackerproject.settings")
     # A cluster forks its workers: no library may have started threads before (docs/adr/0002-process-model.md).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

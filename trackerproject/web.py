@@ -9,12 +9,14 @@ from django.core.checks import run_checks
 from django.core.management.base import SystemCheckError
 from django.urls import get_resolver
 
+from tasks_app.process_signals import end_in_order
 from trackerproject.database_waits import bound_waits
 
 
 def settle() -> None:
     """Check the settings, bound waits for PostgreSQL, load every view, and take all that is loaded out of garbage collection.
 
+    Signals that would end the process at once end it in order, or not at all.
     Django checks settings before commands only: raises SystemCheckError, as these do.
 
     A batch of positions is thousands of small objects and so sets off full collections; each one walked the whole of
@@ -24,5 +26,6 @@ def settle() -> None:
         raise SystemCheckError("\n".join(map(str, wrong)))
     bound_waits(settings.DATABASE_ANSWER_SECONDS)
     _ = get_resolver().url_patterns
+    end_in_order()
     gc.collect()
     gc.freeze()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_a_body_that_does_not_come_ends_its_request(web):
     raw.send(b'{"username": ')
     status, body = raw.answer()
     assert (status, body["code"]) == (408, "body_too_slow")
+
+
+def test_a_request_is_answered_though_the_servers_terminal_is_closed_meanwhile(web):
+    raw = Raw(web, "/api/auth/login", **{"Content-Length": "30", "Content-Type": "application/json"})
+    raw.send(b'{"username": ')
+    assert Raw(web, "/health/live", "GET", Connection="close").text()[0] == 200
+    web.process.send_signal(signal.SIGUSR1)
+    web.process.send_signal(signal.SIGHUP)
+    raw.send(b'"a", "password": ')
+    assert raw.answer()[0] == 400
+    assert web.process.wait(allowed(20)) == -signal.SIGTERM
 
 
 def test_browsers_get_a_page_in_their_language(web):

@@ -39,7 +39,8 @@ def test_a_packet_whose_gateway_was_killed_before_it_acknowledged_is_stored_once
         wait_until(lambda: len(living_nodes()) == 1, 12, "the dead node to count as gone")
         assert [one.device_id for one in connected_trackers()] == [device.unique_id]
         call_command("gateway", "--health")
-        assert gateway.stop() == 0
+        gateway.process.send_signal(signal.SIGUSR1)
+        assert gateway.stop(signal.SIGHUP) == 0
         assert all(json.loads(line)["event"] for line in gateway.log.read_text().splitlines())
     assert (connected_trackers(), living_nodes()) == ([], [])
     with pytest.raises(CommandError):

@@ -40,6 +40,7 @@ from tasks_app.engine.slots import Mode, Pulse, Slots
 from tasks_app.engine.workers.joblog import capture_logs
 from tasks_app.engine.workers.watchdog import Watchdog
 from tasks_app.engine.workers.worker import Worker
+from tasks_app.process_signals import outlive_user_signals, stop_signals
 
 logger = logging.getLogger(__name__)
 
@@ -126,9 +127,9 @@ class Cluster:
         # Children share the memory of everything loaded so far, until the garbage collector would touch it.
         gc.freeze()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # as under nohup
-                signal.signal(number, self._ask_to_stop)
+        for number in stop_signals():
+            signal.signal(number, self._ask_to_stop)
+        outlive_user_signals()
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         workers = sum(not child.is_off for child in self.children if child.slot is not None)
         logger.info("cluster of %s: %d workers", ", ".join(self.queues), workers)

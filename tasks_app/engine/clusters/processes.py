@@ -9,9 +9,9 @@ import random
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
 
 from tasks_app.engine.metrics import send_counts
+from tasks_app.process_signals import do_nothing
 from tasks_app.tracing import flush_spans
 
 _PR_SET_PDEATHSIG = 1
@@ -25,10 +25,6 @@ def die_with_parent(parent_pid: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent_pid:
         os._exit(1)
-
-
-def _ignore(signum: int, frame: FrameType | None) -> None:
-    """Handle a signal by doing nothing. Programs that a task starts would inherit SIG_IGN."""
 
 
 def fork_child(target: Callable[[], int]) -> int:
@@ -48,8 +44,9 @@ def fork_child(target: Callable[[], int]) -> int:
         os.setpgid(0, 0)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, _ignore)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(number, do_nothing)
+        for number in (signal.SIGCHLD, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_DFL)
         die_with_parent(parent_pid)
         random.seed()
         code = target()

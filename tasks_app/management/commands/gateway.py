@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import resource
-import signal
 import ssl
 import sys
 from typing import Any
@@ -21,6 +20,7 @@ from tasks_app.gateway.config import GatewayConfig, gateway_config, served_proto
 from tasks_app.gateway.server import Gateway
 from tasks_app.management.arguments import short_text
 from tasks_app.management.base import ShellCommand
+from tasks_app.process_signals import outlive_user_signals, stop_signals
 from tasks_app.queries.trackers import living_nodes
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,9 @@ class Command(ShellCommand):
     async def _serve(self, config: GatewayConfig, served: Any) -> None:
         gateway = Gateway(config, served)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             loop.add_signal_handler(number, gateway.stop)
+        outlive_user_signals()
         await gateway.run(lambda: _introduce(config, served))
 
 
