@@ -98,13 +98,18 @@ def test_it_goes_on_by_itself_after_redis_was_restarted(cluster, valkey, number)
     assert_nothing_is_left()
 
 
-def test_enqueueing_fails_soon_and_clearly_while_redis_is_away(cluster, valkey):
+def test_enqueueing_fails_soon_and_clearly_while_redis_is_away(cluster, valkey, tmp_path):
     valkey.kill()
     try:
         before = time.monotonic()
         with pytest.raises(QueueUnavailable):
             ledger_job.delay()
         assert time.monotonic() - before < allowed(2)
+        # Nor does a stop need it, or a burst wait for it.
+        assert cluster.stop() == 0
+        with running_cluster(tmp_path, "--name", "positions", "--burst") as burst:
+            assert burst.process.wait(allowed(20)) == 1
+            assert b"Redis does not answer" in burst.log.read_bytes()
     finally:
         valkey.start()
 
@@ -264,9 +269,8 @@ def test_it_waits_for_a_redis_that_is_not_there_yet(valkey, tmp_path):
 def test_what_follows_a_job_is_made_without_memory(valkey, run_jobs):
     """A worker that could not make a callback or the next step would try again for ever, and end no other job meanwhile."""
     both = chord([probe_add.si(1), probe_add.si(2)], probe_count.s()).on_error(probe_add.si(0))
-    # Its lanes are open.
-    run_jobs()
     job = chain(probe_add.s(1, 2), both, lane_any.si("van")).on_success(probe_add.si(4)).delay()
+    # Other lanes are opened all the same.
     client().config_set("maxmemory", 1)
     with pytest.raises(QueueUnavailable):
         probe_add.delay(9)

@@ -28,6 +28,8 @@ from tasks_app.engine.streams import JobQueue
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 60.0
+# A Redis that is away when the cluster stops is waited for so long; less than the supervisor waits for this process.
+GIVE_UP_SECONDS = 2.0
 # Interval between two looks at the delayed jobs when none is known to be due earlier.
 IDLE_SECONDS = 0.5
 
@@ -55,6 +57,7 @@ class Housekeeping:
         self.deaths_fd = deaths_fd
         self.queue_of_slot = queue_of_slot
         self.stopping = False
+        self._gives_up_at = 0.0
         self._queue_names = queues
         self._deaths: list[dict[str, Any]] = []
         self._beat_at = 0.0
@@ -64,7 +67,7 @@ class Housekeeping:
         self._started_at = datetime.now(UTC).isoformat()
 
     def run(self) -> int:
-        """Work until SIGUSR2; before leaving, recover the jobs of every worker that was named."""
+        """Work until SIGUSR2; before leaving, recover the jobs of every worker that was named, unless Redis is away."""
         signal.signal(signal.SIGUSR2, self._stop)
         queues = {name: JobQueue(name, self._client) for name in self._queue_names}
         wait_seconds = 0.0
@@ -81,8 +84,13 @@ class Housekeeping:
                 # Without this process no delayed job would run and no lost one be recovered.
                 logger.exception("housekeeping: unexpected; trying again")
                 wait_seconds = IDLE_SECONDS
+            if self.stopping and self._deaths and time.monotonic() > self._gives_up_at:
+                logger.warning("leaving %d workers to be found without a heartbeat", len(self._deaths))
+                return 0
 
     def _stop(self, signum: int, frame: FrameType | None) -> None:
+        if not self.stopping:
+            self._gives_up_at = time.monotonic() + GIVE_UP_SECONDS
         self.stopping = True
 
     def _read_deaths(self, wait_seconds: float) -> None:

@@ -12,7 +12,7 @@ from tasks_app.engine.errors import QueueLanesChanged
 from tasks_app.engine.job_fields import read_number
 from tasks_app.engine.keys import QueueKeys
 from tasks_app.engine.lanes.lane import Lane
-from tasks_app.engine.scripts import run_scripts
+from tasks_app.engine.scripts import run_script, run_scripts
 
 
 def known_lanes(name: str, client: RedisClient) -> int:
@@ -23,8 +23,7 @@ def known_lanes(name: str, client: RedisClient) -> int:
 def open_new_lanes(name: str, client: RedisClient) -> None:
     """Open the lanes of a queue that Redis knows nothing of. Raises QueueLanesChanged if it has another number of lanes."""
     wanted = engine_config().queue(name).lanes
-    client.set(QueueKeys(engine_config().prefix, name).lane_count, wanted, nx=True)
-    known = known_lanes(name, client)
+    known = read_number(_note(name, client, wanted, replace=False))
     if known != wanted:
         raise lanes_changed(name, known, wanted)
     _step("fill", name, client, wanted, wanted)
@@ -38,18 +37,17 @@ def change_lanes(name: str, client: RedisClient) -> None:
     wanted, known = engine_config().queue(name).lanes, known_lanes(name, client)
     if not wanted and not known:
         return
-    key = QueueKeys(engine_config().prefix, name).lane_count
     count = max(wanted, known)
     if known != wanted:
         if held := _step("close", name, client, count, 0):
             _step("open", name, client, known, known)
             _step("open", name, client, count, 0, first=known)
             raise lanes_changed(name, known, wanted, held)
-        client.set(key, wanted)
+        _note(name, client, wanted, replace=True)
     _step("open", name, client, wanted, wanted)
     _step("open", name, client, count, 0, first=wanted)
     if not wanted:
-        client.delete(key)
+        client.delete(QueueKeys(engine_config().prefix, name).lane_count)
 
 
 def lanes_changed(name: str, known: int, wanted: int, held: int | None = None) -> QueueLanesChanged:
@@ -59,6 +57,13 @@ def lanes_changed(name: str, known: int, wanted: int, held: int | None = None) -
         f"Queue {name!r} has {known} lanes{jobs}; the setting of this process says {wanted}. Set {known} lanes, let the cluster"
         f" work off the queue, then start the cluster, and after it everything else, with {wanted}."
     )
+
+
+def _note(name: str, client: RedisClient, wanted: int, *, replace: bool) -> bytes:
+    """Write the number of lanes where there is none, or in place of the one there is; return the one in force."""
+    key = QueueKeys(engine_config().prefix, name).lane_count
+    answer: bytes = run_script(client, "lane_count", [key], [wanted, int(replace)])
+    return answer
 
 
 def _step(step: str, name: str, client: RedisClient, lanes: int, number: int, *, first: int = 0) -> int:

@@ -55,17 +55,22 @@ class Command(ShellCommand):
         if not options["workers"] and not any(known[name].workers > 0 for name in queues):
             none = _("There is no worker to start: the settings say 0 for %(names)s.")
             raise CommandError(none % {"names": ", ".join(queues)})
-        self._change_lanes(queues)
+        self._change_lanes(queues, must_answer=options["burst"])
         sys.exit(Cluster(list(dict.fromkeys(queues)), options["workers"], burst=options["burst"]).run())
 
-    def _change_lanes(self, queues: list[str]) -> None:
-        """Let each queue have as many lanes as its setting says. A Redis that is away is waited for by the workers."""
+    def _change_lanes(self, queues: list[str], *, must_answer: bool = False) -> None:
+        """Let each queue have as many lanes as its setting says.
+
+        A Redis that is away is waited for by the workers; those of a burst would wait without end, so it must answer.
+        """
         for name in queues:
             try:
                 change_lanes(name, client())
             except QueueLanesChanged as error:
                 raise CommandError(str(error)) from error
             except RedisError as error:
+                if must_answer:
+                    raise
                 logger.warning("Redis does not answer (%s): it is tried again.", error)
             finally:
                 client().close()
