@@ -22,6 +22,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db.utils import InterfaceError, OperationalError
 
     from tasks_app.utils.audit_source import changes_of_command
 
@@ -32,6 +33,24 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(str(error))
+    except (InterfaceError, OperationalError) as error:
+        sys.exit(sentence_of(error))
+
+
+def sentence_of(error: Exception) -> str:
+    """Return in a sentence which database does not answer (no command of Django's says so). Raises `error` if it has."""
+    from django.core.management import CommandError
+
+    from tasks_app.engine.database import sqlstate
+    from tasks_app.management.base import telling_errors
+
+    if "--traceback" in sys.argv or sqlstate(error):
+        raise error
+    try:
+        with telling_errors():
+            raise error
+    except CommandError as told:
+        return str(told)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
+from manage import sentence_of
 from tasks_app.engine import JobState
 from tasks_app.engine import connection as engine_connection
 from tasks_app.engine.clusters.orders import take_orders
@@ -345,6 +346,18 @@ def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(
     assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in str(caught.value)
     assert str(env) in str(caught.value)
     assert not env.exists()
+
+
+def test_commands_of_django_say_it_too_and_show_where_a_database_that_answers_refused(settings, monkeypatch):
+    settings.DATABASE_URL = "postgres://ana:secret@nowhere/tracker"
+    monkeypatch.setattr("sys.argv", ["manage.py", "migrate"])
+    told = sentence_of(OperationalError('FATAL:  password authentication failed for user "ana"'))
+    assert "password authentication failed" in told
+    assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in told
+    with pytest.raises(OperationalError) as refused, connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)")
+    with pytest.raises(OperationalError):
+        sentence_of(refused.value)
 
 
 def test_it_says_how_local_servers_are_started_where_they_are_meant(settings, tmp_path):
