@@ -7,9 +7,10 @@ one, and leave it open until the thread is collected.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import django
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -17,12 +18,13 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.signals import request_started
 from django.db import connections
-from django.http import FileResponse
-from django.http.response import HttpResponseBase
+from django.http import FileResponse, StreamingHttpResponse
 from django.urls import set_script_prefix
 
 # More threads than these come and go with the requests that need them. Each may keep a connection.
 KEPT_THREADS = 16
+# Of a stream, of which a file's have 64 KiB each.
+PIECES_AT_ONCE = 16
 
 
 class RequestThread(ThreadPoolExecutor):
@@ -102,8 +104,10 @@ class ThreadKeepingHandler(ASGIHandler):
             response.close()
         return response
 
-    async def _send_stream(self, response: HttpResponseBase, receive: Any, send: Any) -> None:
+    async def _send_stream(self, response: StreamingHttpResponse, receive: Any, send: Any) -> None:
         """Send an answer piece by piece, as long as the client is there, and close it."""
+        if not response.is_async:
+            response.streaming_content = pieces_of(cast(Iterable[bytes], response.streaming_content))
         steps = [asyncio.create_task(self.send_response(response, send)), asyncio.create_task(receive())]
         try:
             await asyncio.wait(steps, return_when=asyncio.FIRST_COMPLETED)
@@ -114,6 +118,17 @@ class ThreadKeepingHandler(ASGIHandler):
                 step.cancel()
             await asyncio.gather(*steps, return_exceptions=True)
             await sync_to_async(response.close)()
+
+
+async def pieces_of(content: Iterable[bytes]) -> AsyncIterator[bytes]:
+    """Yield what the request's thread reads, a few pieces at a time: Django would read all before it sends the first."""
+    unread = iter(content)
+    is_over = False
+    while not is_over:
+        read = await sync_to_async(lambda: list(islice(unread, PIECES_AT_ONCE)))()
+        for piece in read:
+            yield piece
+        is_over = len(read) < PIECES_AT_ONCE
 
 
 def http_application() -> ThreadKeepingHandler:

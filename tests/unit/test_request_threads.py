@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.http import StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 
 from trackerproject import request_threads
 from trackerproject.request_threads import ThreadKeepingHandler
@@ -143,6 +143,36 @@ class Stream(ThreadKeepingHandler):
         response = StreamingHttpResponse(pieces())
         response._resource_closers.append(self.is_closed.set)
         return response
+
+
+def test_a_file_is_read_as_it_is_sent(tmp_path):
+    """Of a long one only what is on its way is in memory; it came whole, in order, and is closed."""
+    path = tmp_path / "long"
+    path.write_bytes(b"".join(bytes([number]) * ThreadKeepingHandler.chunk_size for number in range(100)))
+    file = path.open("rb")
+    ahead, sent = [], []
+
+    class Files(ThreadKeepingHandler):
+        def _respond(self, scope, body):
+            response = FileResponse(file)
+            response.block_size = self.chunk_size
+            return response
+
+    async def receive():
+        return {"type": "http.request", "body": b""} if not sent else await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message.get("body", b""))
+        if sent[-1]:
+            ahead.append(file.tell() - sum(map(len, sent)))
+
+    handler = Files()
+    asyncio.run(asyncio.wait_for(handler({"type": "http", "path": "/"}, receive, send), 10))
+    assert b"".join(sent) == path.read_bytes()
+    assert max(ahead) < 20 * handler.chunk_size
+    assert file.closed
+    for thread in handler.idle:
+        thread.retire()
 
 
 def test_a_stream_ends_and_is_closed_when_its_client_hangs_up():
