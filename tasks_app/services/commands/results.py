@@ -15,8 +15,8 @@ from tasks_app.services.commands.deciding import LATE
 
 logger = logging.getLogger(__name__)
 
-# In events that commands themselves make: of their end, and of an answer to none of them.
-_OWN = ("command_id", "protocol")
+# In events that commands themselves make: of their end, of an answer to none of them, of what a rule was refused.
+_OWN = ("command_id", "protocol", "rule")
 
 
 def match_results(events: Iterable[Event]) -> None:

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from notifications_app.models import Rule
 from notifications_app.services.events import send_pending_alerts
 from tasks_app.models import Command, Event, EventKind, Fleet, SavedCommand
-from tests.support.commands import a_fix
+from tests.support.commands import Wire, a_fix, ask, manager_of, send, state_of
 from tests.support.notifications import make_rule, match_outbox, record_events
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
@@ -58,6 +58,19 @@ def test_what_the_fleet_does_not_allow_is_an_event_and_no_command(allowed, fleet
     assert not Command.objects.exists()
     assert len(refusals()) == 1
     assert "does not allow" in refusals()[0]
+
+
+def test_the_refusal_of_a_rules_command_is_no_answer_to_another_command(
+    fleet, device, operator, make_user, stop, run_jobs, django_capture_on_commit_callbacks
+):
+    asked = ask(device, manager_of(make_user, fleet), "status_request")
+    send(asked, Wire())
+    make_rule(fleet, [operator], kinds=["alarm"], command=stop)
+    with django_capture_on_commit_callbacks(execute=True):
+        record_events(device, EventKind.ALARM)
+    run_jobs("notifications")
+    assert len(refusals()) == 1
+    assert state_of(asked) == ("sent", "")
 
 
 def test_a_rule_stops_a_standing_vehicle_and_never_a_moving_one(fleet, device, operator, stop, make_device):
