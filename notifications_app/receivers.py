@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models.signals import post_delete, pre_delete
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,7 @@ from notifications_app.models import (
     NotificationPreference,
     Rule,
 )
-from notifications_app.services.events import write_outbox
+from notifications_app.services.events import look_again, write_outbox
 from notifications_app.services.system import alert_administrators, limits_by, switch_off_unlimited
 from tasks_app.engine import enqueue_on_commit
 from tasks_app.models import Device, Event, Fleet, Geofence
@@ -48,6 +48,11 @@ def notify_of_schedule(*, name: str, error: str, **_signal: Any) -> None:
     """Notify the administrators by a job, so that trouble with notifications does not keep the schedule from being saved."""
     subject = _("Schedule %(name)s is switched off") % {"name": name}
     enqueue_on_commit("send_system_alert", subject, error, "error")
+
+
+@receiver(post_save, sender=EscalationStep, dispatch_uid="notifications_app.changed_step")
+def look_at_escalations(instance: EscalationStep, **_signal: Any) -> None:
+    look_again(instance.rule_id, now=timezone.now())
 
 
 @receiver(pre_delete, sender=Device, dispatch_uid="notifications_app.limits_by_device")

@@ -1,6 +1,6 @@
 """Alerts of events: the event outbox, alerts at once and later, escalation, alerts requested by name."""
 
-from notifications_app.services.events.escalation import escalate_due
+from notifications_app.services.events.escalation import escalate_due, look_again
 from notifications_app.services.events.event_outbox import process_outbox_row, sweep_event_outbox, write_outbox
 from notifications_app.services.events.pending_alerts import send_pending_alerts
 from notifications_app.services.events.requested_alerts import (
@@ -15,6 +15,7 @@ __all__ = [
     "alert_offline",
     "alert_speed",
     "escalate_due",
+    "look_again",
     "process_outbox_row",
     "remind_of_maintenance",
     "send_pending_alerts",

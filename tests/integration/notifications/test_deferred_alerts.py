@@ -84,6 +84,15 @@ def test_a_digest_leaves_out_what_its_reader_may_no_longer_see(device, fleet, op
     assert not HeldAlert.objects.exists()
 
 
+def test_a_digest_waits_for_the_end_of_quiet_hours_that_were_changed_meanwhile(device, fleet, operator, quiet):
+    make_rule(fleet, [operator])
+    record_events(device, EventKind.OVERSPEED)
+    former_end = timezone.now() + timedelta(hours=1, minutes=1)
+    quiet.quiet_to = (former_end + timedelta(hours=1)).time().replace(microsecond=0)
+    quiet.save()
+    assert [send_due_digests(now=former_end + timedelta(minutes=minutes)) for minutes in (0, 59, 61)] == [0, 0, 1]
+
+
 def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_device, fleet, operator):
     make_rule(fleet, [operator], cooldown_minutes=30)
     start = timezone.now() - timedelta(minutes=14)
@@ -193,6 +202,30 @@ def test_an_acknowledgement_ends_the_escalation(device, escalating, operator, bo
     assert escalate_due(now=now + timedelta(minutes=31)) == 0
     assert not Escalation.objects.exists()
     assert Notification.objects.get(pk=number).read_at is not None
+
+
+@pytest.mark.parametrize(
+    ("steps", "notified_after"),
+    [
+        ({10: "boss", 20: "staff"}, [20]),  # sooner than when the alert began to wait
+        ({10: "boss", 50: "staff"}, [50]),
+        ({5: "boss", 15: "staff"}, [15]),  # what was notified comes no second time
+        ({10: "boss"}, []),
+        ({10: "boss", 30: "staff", 40: "boss"}, [30, 40]),
+    ],
+)
+def test_steps_that_are_changed_while_an_alert_waits_count_as_they_are_then(
+    device, escalating, boss, staff, steps, notified_after
+):
+    record_events(device, EventKind.ALARM)
+    now = timezone.now()
+    assert escalate_due(now=now + timedelta(minutes=11)) == 1
+    escalating.escalation_steps.all().delete()
+    for minutes, name in steps.items():
+        step = EscalationStep.objects.create(rule=escalating, after_minutes=minutes)
+        step.users.add({"boss": boss, "staff": staff}[name])
+    at = [minutes for minutes in range(12, 60) if escalate_due(now=now + timedelta(minutes=minutes))]
+    assert at == notified_after
 
 
 def test_nobody_who_may_not_see_the_fleet_is_escalated_to(device, escalating, boss):
