@@ -10,10 +10,11 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
+from notifications_app.matching.delivery_times import quiet_until
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.models import HeldAlert, HoldReason, Notification
-from notifications_app.queries.audience import read_people
+from notifications_app.queries.audience import person_of, read_people
 from notifications_app.services.notifications import notify_with_message
 from tasks_app.engine import current_job
 from tasks_app.queries.access import visible_devices
@@ -36,8 +37,12 @@ def _send_digest(user_id: int, *, now: datetime) -> int:
     with transaction.atomic():
         due = HeldAlert.objects.filter(user=user_id, due_at__lte=now).order_by("pk")
         rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("device"))
-        HeldAlert.objects.filter(pk__in=[row.pk for row in rows]).delete()
-        people = read_people([user_id])
+        ours, people = HeldAlert.objects.filter(pk__in=[row.pk for row in rows]), read_people([user_id])
+        if people and (until := quiet_until(person_of(people[0]), now)) is not None:
+            # The person changed quiet hours or zone since these were held.
+            ours.update(due_at=until)
+            return 0
+        ours.delete()
         notified = _visible(_without_small_backlog(rows), people)
         if not notified:
             return 0
