@@ -126,19 +126,34 @@ def _alerts(decisions: Iterable[Decision], event: EventValue) -> dict[int, Alert
 
 
 def _hold_rest(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
-    """Hold the channels without an alert at once; the first of several reasons counts, so that an event counts once."""
+    """Hold the channels without an alert at once.
+
+    The event counts once in each digest: what is due at the same time is held for the first reason.
+    """
     notified = {user_id: alert.channels for user_id, alert in _alerts(decisions, event).items()}
+    reasons: dict[tuple[int, datetime], Reason] = {}
+    counted: set[tuple[int, Reason]] = set()
     for one in decisions:
         if one.outcome is not Outcome.HOLD or one.user_id is None or one.due_at is None:
             continue
         already = notified.setdefault(one.user_id, set())
         if left := one.channels - already:
-            _hold(results, event, one.user_id, one.reason, left, one.due_at)
+            reason = reasons.setdefault((one.user_id, one.due_at), one.reason)
+            is_counted = (one.user_id, reason) in counted
+            _hold(results, event, one.user_id, reason, left, one.due_at, count=0 if is_counted else 1)
+            counted.add((one.user_id, reason))
             already |= left
 
 
 def _hold(
-    results: MatchResults, event: EventValue, user_id: int, reason: Reason, channels: Iterable[str], due_at: datetime
+    results: MatchResults,
+    event: EventValue,
+    user_id: int,
+    reason: Reason,
+    channels: Iterable[str],
+    due_at: datetime,
+    *,
+    count: int = 1,
 ) -> None:
     key = (user_id, event.device_id, event.kind, reason.value)
     held = results.held.get(key)
@@ -146,6 +161,6 @@ def _hold(
         results.held[key] = Held(*key, set(channels), 1, event.occurred_at, event.occurred_at, due_at)
         return
     held.channels |= set(channels)
-    held.event_count += 1
+    held.event_count += count
     held.last_at = max(held.last_at, event.occurred_at)
     held.due_at = min(held.due_at, due_at)

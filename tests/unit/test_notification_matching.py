@@ -267,6 +267,27 @@ def test_what_one_rule_notifies_at_once_another_does_not_hold_as_well():
     assert (held.channels, held.event_count, held.due_at) == ({"email"}, 1, NOW + timedelta(minutes=10))
 
 
+@pytest.mark.parametrize(
+    ("person", "second_digest", "reasons"),
+    [
+        # Both in digests of their own, the earlier of which has both.
+        ({}, Digest(60), {"digest"}),
+        # A digest never comes in quiet hours: it is due when they end, with what they hold.
+        ({"quiet_from": time(6), "quiet_to": time(9)}, Digest(), {"digest"}),
+    ],
+)
+def test_an_event_that_two_rules_hold_for_other_channels_counts_once(person, second_digest, reasons):
+    rules = [
+        rule(id=1, channels=ids("email"), digest=Digest(30)),
+        rule(id=2, channels=ids("in_app"), digest=second_digest),
+    ]
+    people = {ANA: Person(ANA, SAO_PAULO, **person)}
+    found = collect([event()], RuleIndex(rules), context(people=people), notified_lately={}, flood_at=100)
+    assert {one.reason for one in found.held.values()} == reasons
+    assert sum(one.event_count for one in found.held.values()) == 1
+    assert set[str]().union(*(one.channels for one in found.held.values())) == {"email", "in_app"}
+
+
 def test_it_gathers_the_events_of_a_flood_except_urgent_ones():
     events = [event(id=number, occurred_at=NOW + timedelta(seconds=number)) for number in range(6)]
     found = collect(
