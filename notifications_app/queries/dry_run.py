@@ -153,7 +153,7 @@ def _verdict(one: Decision, rows: Mapping[int, Rule], people: Mapping[int, str])
         user="" if one.user_id is None else people.get(one.user_id, f"#{one.user_id}"),
         outcome=one.outcome,
         reason=one.reason,
-        channels=sorted(one.rule.channels) if one.outcome in (Outcome.NOTIFY, Outcome.HOLD) else [],
+        channels=sorted(one.channels) if one.outcome in (Outcome.NOTIFY, Outcome.HOLD) else [],
         due_at=one.due_at,
     )
 

@@ -41,7 +41,7 @@ def trial_context(rule: Rule, event: Event, device: Device, *, now: datetime, in
         "matches": not trial.failed,
         "verdicts": trial.verdicts,
         "verdict_text": _verdict_text(trial),
-        "ways": _ways(trial, message),
+        "ways": _ways(trial, rule, message),
         "messages_shown": _messages(trial, message, device),
         "past": past,
         "past_text": _past_text(past, device),
@@ -79,9 +79,10 @@ def _verdict_text(trial: RuleTrial) -> str:
     return _("The rule matches: %(counts)s.") % {"counts": ", ".join(filter(None, counts))}
 
 
-def _ways(trial: RuleTrial, message: Message) -> dict[int, list[str]]:
+def _ways(trial: RuleTrial, rule: Rule, message: Message) -> dict[int, list[str]]:
+    """The ways of all channels of the rule, also those of which nothing reaches the person."""
     asked = [
-        Asked(one.user_id, message.kind, one.channels, one.rule_id)
+        Asked(one.user_id, message.kind, rule.channels, one.rule_id)
         for one in trial.verdicts
         if one.outcome in _REACHED and one.user_id is not None
     ]

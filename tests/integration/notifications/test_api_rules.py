@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from notifications_app.models import NotificationPreference, Rule
+from notifications_app.models import EmailOptOut, NotificationPreference, Rule
 from tasks_app.models import Device, Event, EventKind, Fleet, FleetMembership, FleetRole
 from tests.support.notifications import make_geofence, make_rule
 
@@ -194,6 +194,13 @@ def test_a_dry_run_says_who_would_hear_of_an_event_and_why_the_others_would_not(
     assert answer.json()["results"][2]["detail"] == "The rule is about other alarms."
     slow = managing.post("/api/rules/dry-run", {"device_id": device.pk, "kind": "overspeed"}, format="json")
     assert verdicts(slow)[:2] == [("ana", "All", "notify", "notified"), ("Mia Reis", "All", "hold", "digest")]
+
+
+def test_a_dry_run_names_no_email_to_whoever_unsubscribed_from_the_rule(managing, fleet, operator, device):
+    rule = make_rule(fleet, [operator], channels=["email", "in_app"])
+    EmailOptOut.objects.create(user=operator, rule=rule)
+    answer = managing.post("/api/rules/dry-run", {"device_id": device.pk, "kind": "overspeed"}, format="json")
+    assert answer.json()["results"][0]["channels"] == ["in_app"]
 
 
 def test_a_dry_run_of_an_event_of_last_week_judges_it_as_when_it_was_recorded(managing, fleet, operator, device):
