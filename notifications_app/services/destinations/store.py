@@ -107,7 +107,9 @@ def switch_off(delivery: Delivery, *, reason: str, now: datetime) -> None:
         return  # Not an address of ours to switch off.
     destination = delivery.destination or _email_destination(user)
     off = {"is_enabled": False, "disabled_reason": reason[:500], "disabled_at": now}
-    if not Destination.objects.filter(pk=destination.pk, is_enabled=True).update(**off):
+    # An address that was changed while this one was tried has not failed.
+    tried = Destination.objects.filter(pk=destination.pk, encrypted_secrets=destination.encrypted_secrets)
+    if not tried.filter(is_enabled=True).update(**off):
         return
     message = channel_off_message(channel=destination.kind, name=destination.name, reason=reason, at=now)
     # Not through the channel that was just switched off.

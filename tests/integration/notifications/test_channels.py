@@ -23,10 +23,12 @@ from notifications_app.services.deliveries.sending import NotRetryable, deliver,
 from notifications_app.services.destinations.store import (
     TooManyTests,
     add_destination,
+    change_destination,
     reencrypt_all,
     rotate_signing_secret,
     send_test,
     set_address,
+    switch_off,
     switch_on,
 )
 from tasks_app.engine import PermanentError
@@ -93,6 +95,14 @@ def test_each_of_a_persons_destinations_gets_its_own_delivery(receiver, hook, de
     run_jobs("notifications")
     assert Delivery.objects.filter(state="sent").count() == Delivery.objects.count() == 2
     assert len({got.headers["Webhook-Id"] for got in receiver.received}) == 2
+
+
+def test_an_address_that_was_changed_while_the_former_one_was_tried_stays_on(receiver, delivery):
+    tried = Delivery.objects.select_related("destination", "notification__user").get(pk=delivery.pk)
+    change_destination(Destination.objects.get(), url=f"{receiver.url}?new")
+    switch_off(tried, reason="404 because", now=timezone.now())
+    assert Destination.objects.get().is_enabled
+    assert not Notification.objects.filter(kind="channel").exists()
 
 
 def test_a_repeated_attempt_is_recognisable_as_the_same_message(receiver, delivery):
@@ -347,7 +357,7 @@ def test_nobody_with_an_open_page_is_no_failure(operator, run_jobs):
 
 def test_an_email_address_that_its_server_refuses_is_switched_off_until_it_changes(operator, settings, run_jobs):
     with running_mail_sink() as sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", sink.port
         sink.rcpt_answer = "550 5.1.1 No such user"
         send_test(user=operator, kind="email", now=timezone.now())
