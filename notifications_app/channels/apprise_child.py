@@ -13,6 +13,7 @@ import json
 import logging
 import mimetypes
 import os
+import re
 import resource
 import socket
 import sys
@@ -28,6 +29,9 @@ from tasks_app.utils.outgoing_addresses import IPNetwork, is_public, networks
 LOCAL_SCHEMAS = {
     "syslog", "rsyslog", "dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "blink1", "file", "config",
 }  # fmt: skip
+# These read every text as Markdown, and take a backslash before what is meant as it stands.
+_MARKDOWN_SCHEMAS = {"discord", "mmost", "mmosts"}
+_MARKS = re.compile(r"https?://\S+|[\\*_~`|#>\[\]]")
 MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 MAX_CPU_SECONDS = 20
 CONNECT_SECONDS, READ_SECONDS = 5.0, 10.0
@@ -89,7 +93,8 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     logging.getLogger("apprise").addHandler(log)
     sender, plugin = apprise.Apprise(), instantiate(order["url"])
     sender.add(plugin)
-    text, arrived = fitted(plugin, order["body"]), what_arrives(plugin)
+    title, body = (as_it_stands(order["url"], order[name]) for name in ("title", "body"))
+    text, arrived = fitted(plugin, body), what_arrives(plugin)
     if len(plugin) > 1 or len(text) > plugin.body_maxlen:
         plugin.retry = REPETITIONS
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
@@ -97,7 +102,7 @@ def send(order: dict[str, Any]) -> dict[str, Any]:
     guard = Guard(networks(order["allowed_networks"]))
     resolve_by_idna_2008()
     sys.addaudithook(guard)
-    ok = sender.notify(title=order["title"], body=text, notify_type=order["type"], body_format="text")
+    ok = sender.notify(title=title, body=text, notify_type=order["type"], body_format="text")
     if guard.refused:
         return {"ok": False, "reason": "private", "detail": guard.refused}
     reason = "partial" if arrived else "refused"
@@ -113,6 +118,13 @@ def instantiate(url: str) -> Any:
         plugin.retry, plugin.wait = 0, WAIT_SECONDS
         plugin.request_rate_per_sec = min(plugin.request_rate_per_sec, LONGEST_PAUSE_SECONDS)
     return plugin
+
+
+def as_it_stands(url: str, text: str) -> str:
+    """`text` for the service of this address: names in it make nothing bold and no other text a link. Links stay whole."""
+    if url.partition("://")[0].strip().lower() not in _MARKDOWN_SCHEMAS:
+        return text
+    return _MARKS.sub(lambda found: found[0] if len(found[0]) > 1 else f"\\{found[0]}", text)
 
 
 def fitted(plugin: Any, text: str) -> str:

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from notifications_app.channels.apprise import calling_nobody
+from notifications_app.channels.apprise_child import as_it_stands
 from notifications_app.channels.base import DeliveryError
 from notifications_app.models import Delivery, Destination, Notification
 from notifications_app.services.deliveries.sending import deliver
@@ -72,6 +73,18 @@ def test_a_chat_message_says_its_title_once(receiver, chat):
 )
 def test_a_name_calls_nobody_in_a_chat(text, sent):
     assert calling_nobody(text) == sent
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "sent"),
+    [
+        ("discord", "Van_1 *is* [away](https://a.example/x_y)", r"Van\_1 \*is\* \[away\](https://a.example/x_y)"),
+        ("MMOSTS", "# Van\n> `1`", "\\# Van\n\\> \\`1\\`"),
+        ("tgram", "Van_1 *is*", "Van_1 *is*"),
+    ],
+)
+def test_marks_in_a_name_stand_as_they_are_where_the_service_reads_markdown(schema, text, sent):
+    assert as_it_stands(f"{schema}://token/chat", text) == sent
 
 
 @pytest.mark.parametrize(("query", "messages"), [("", 3), ("?overflow=upstream", 1)])
