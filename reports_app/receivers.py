@@ -12,14 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from notifications_app.models import Notification
-from notifications_app.signals import message_about_to_go
+from notifications_app.models import Delivery, Notification
+from notifications_app.signals import delivery_failed, message_about_to_go
 from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import DeletedDevice, Report, ReportFollower, ReportSchedule, ReportState
 from reports_app.queries import sees_subject, visible_report, visible_reports
 from reports_app.services.files import delete_orphaned_files, linked_reports
 from reports_app.services.generation import follow_jobs
-from reports_app.services.schedules import follow_deliveries, switch_off_without_devices
+from reports_app.services.schedules import follow_deliveries, note_undelivered, switch_off_without_devices
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device
 from tasks_app.services.audit import add_verbs, watch
@@ -67,6 +67,13 @@ def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwarg
     lost = reports.exclude(pk__in=visible_reports(notification.user).order_by().values("pk"))
     refused = not sees_subject(notification) or lost.exists()
     return _("The user may no longer see this report.") if refused else ""
+
+
+@receiver(delivery_failed)
+def note_on_run(sender: Any, *, delivery: Delivery, reason: str, **kwargs: Any) -> None:
+    """Note on its run that a scheduled report did not reach somebody."""
+    if delivery.notification.kind == REPORT_READY.kind:
+        note_undelivered(delivery, reason, now=timezone.now())
 
 
 @receiver(needed_positions_asked)

@@ -21,6 +21,7 @@ from notifications_app.services.deliveries.rights import refuse_if_not_entitled
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
+from notifications_app.signals import delivery_failed
 from tasks_app.engine import PermanentError, get_task
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.tracing import span
@@ -124,7 +125,7 @@ def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, addr
     for_good, now = error.permanent or claim.is_last, timezone.now()
     outcome = AttemptOutcome.FAILED if for_good else AttemptOutcome.RETRY
     with transaction.atomic():
-        claim.finish(
+        is_ours = claim.finish(
             state=DeliveryState.FAILED if for_good else DeliveryState.PENDING,
             outcome=outcome,
             answer=str(error),
@@ -133,6 +134,8 @@ def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, addr
         )
         if error.disables:
             switch_off(delivery, reason=str(error), now=now)
+        if for_good and is_ours:
+            delivery_failed.send(sender=Delivery, delivery=delivery, reason=str(error))
     DELIVERIES.add(1, delivery.channel, outcome.value)
     if for_good:
         raise PermanentError(str(error)) from error
@@ -140,7 +143,7 @@ def _record_failure(claim: Claim, delivery: Delivery, error: DeliveryError, addr
 
 def _settled_state(delivery_id: int, *, max_attempts: int, now: datetime) -> str:
     reason = _("Every attempt was used up.")
-    if give_up_delivery(delivery_id, max_attempts=max_attempts, reason=reason, now=now):
+    if _given_up(delivery_id, reason, max_attempts=max_attempts, now=now):
         raise PermanentError(reason)
     state = Delivery.objects.filter(pk=delivery_id).values_list("state", flat=True).first()
     if state is None:
@@ -148,3 +151,12 @@ def _settled_state(delivery_id: int, *, max_attempts: int, now: datetime) -> str
     if state in (DeliveryState.PENDING, DeliveryState.SENDING):
         raise DeliveryBusy(_("Another attempt is sending this delivery."))
     return state
+
+
+@transaction.atomic
+def _given_up(delivery_id: int, reason: str, *, max_attempts: int, now: datetime) -> bool:
+    if not give_up_delivery(delivery_id, max_attempts=max_attempts, reason=reason, now=now):
+        return False
+    delivery = Delivery.objects.select_related("notification__user").get(pk=delivery_id)
+    delivery_failed.send(sender=Delivery, delivery=delivery, reason=delivery.last_error)
+    return True

@@ -15,6 +15,7 @@ from django.utils.translation import override
 
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
+from notifications_app.models import Delivery, DeliveryState
 from notifications_app.queries.audience import language_of, read_people
 from notifications_app.services.notifications import notify_with_message
 from reports_app.exceptions import MAX_ERROR_LENGTH
@@ -62,6 +63,22 @@ def follow_deliveries(jobs: Iterable[FinishedJob]) -> None:
             going_on = ReportScheduleRun.objects.filter(pk__in=job.args[:1], state=RunState.RUNNING)
             for run in going_on:
                 run_failed(run.schedule_id, run.pk, job.error_message or str(job.state), now=timezone.now())
+
+
+def note_undelivered(delivery: Delivery, reason: str, *, now: datetime) -> None:
+    """Note whom a delivered run did not reach, and why; the run failed if that leaves nobody whom it reached or may reach."""
+    runs = ReportScheduleRun.objects.filter(notifications=delivery.notification_id, state=RunState.DELIVERED)
+    run = runs.select_for_update(of=("self",)).first()
+    if run is None:
+        return
+    user = delivery.notification.user
+    whom = delivery.notification.on_behalf_to or user.get_full_name() or user.get_username()
+    error = f"{run.error} {whom}: {reason}".strip()
+    reached = Delivery.objects.filter(notification__in=run.notifications.all()).exclude(state=DeliveryState.FAILED)
+    if reached.exists():
+        ReportScheduleRun.objects.filter(pk=run.pk).update(error=error[:MAX_ERROR_LENGTH])
+    else:
+        run_failed(run.schedule_id, run.pk, error, now=now)
 
 
 def run_succeeded(schedule_id: int) -> None:
