@@ -111,7 +111,7 @@ def clean_redis(request: pytest.FixtureRequest, settings) -> Iterator[None]:
 def sink(settings) -> Iterator[MailSink]:
     """A real mail server, to which this test's e-mails go."""
     with running_mail_sink() as running:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", running.port
         settings.EMAIL_HOST_USER, settings.EMAIL_USE_TLS, settings.EMAIL_USE_SSL = "", False, False
         yield running

@@ -12,6 +12,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
+from notifications_app.channels import smtp_backend
 from notifications_app.channels.base import DeliveryError
 from notifications_app.channels.email import is_permanent
 from notifications_app.channels.email_message import message_id
@@ -127,7 +128,7 @@ def test_a_full_mailbox_fails_its_message_and_switches_no_address_off(sink, emai
 def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
     with running_mail_sink() as gone:
         pass
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", gone.port
     with pytest.raises(DeliveryError) as caught:
         attempt(email_delivery)
@@ -138,7 +139,7 @@ def test_it_tries_again_when_the_server_is_not_there(email_delivery, settings):
 
 
 def test_it_says_that_what_answers_is_no_mail_server(email_delivery, settings):
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
 
@@ -155,12 +156,36 @@ def test_it_says_that_what_answers_is_no_mail_server(email_delivery, settings):
 
 def test_it_tries_again_when_the_server_hangs(email_delivery, settings):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
         settings.EMAIL_TIMEOUT = 0.1
         with pytest.raises(DeliveryError, match="timed out") as caught:
             attempt(email_delivery)
     assert not caught.value.permanent
+
+
+def test_a_session_with_a_mail_server_ends_in_time_whatever_each_step_may_take(email_delivery, settings, monkeypatch):
+    monkeypatch.setattr(smtp_backend, "SESSION_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_BACKEND = "notifications_app.channels.smtp_backend.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        settings.EMAIL_TIMEOUT = 30
+        with pytest.raises(DeliveryError, match="did not take it within") as caught:
+            attempt(email_delivery)
+    assert not caught.value.permanent
+
+
+def test_a_large_email_leaves_in_pieces_each_of_which_has_its_time():
+    lengths: list[int] = []
+
+    class Wire:
+        def sendall(self, data: bytes) -> None:
+            lengths.append(len(data))
+
+    connection = smtp_backend._Connection(smtp_backend.EmailBackend())
+    connection.sock = Wire()
+    connection.send(b"x" * 150_000)
+    assert (sum(lengths), max(lengths)) == (150_000, smtp_backend.PIECE_BYTES)
 
 
 def test_it_gives_up_when_every_attempt_was_used_up(sink, email_delivery):
