@@ -73,6 +73,7 @@ class ReportAdmin(ModelAdmin):
     change_list_template = "reports_app/admin/report_list.html"
     list_display = ("heading", "subject", "period", "state_badge", "progress", "requested_by", "created", "downloads")
     list_filter = ("state", "kind", "fleet")
+    linked_lookups = ("device__id__exact",)
     list_filter_sheet = False
     list_select_related = ("device__fleet", "fleet", "requested_by")
     search_fields = ("device__name", "device__unique_id", "fleet__name", "requested_by__username")

@@ -13,6 +13,7 @@ import unfold.templatetags.unfold_list
 import unfold.views
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters, InlineModelAdmin
 from django.core.exceptions import ValidationError
@@ -52,6 +53,7 @@ unfold.templatetags.unfold_list.result_headers = _headers_once
 
 # Rows that the confirmation of a deletion names, of each kind.
 MOST_NAMED = 25
+DATE_PARTS = {"year", "month", "day", "gte", "lt"}
 FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
 _LANGUAGES = "admin/js/vendor/select2/i18n/"
 
@@ -110,7 +112,19 @@ class ListPaginator(Paginator):
 
 
 class ChangeList(unfold.views.ChangeList):
-    """A list that answers filters whose values no column can have (a NUL, the year 10^20) as Django does other wrong ones."""
+    """A list that answers filters whose values no column can have (a NUL, the year 10^20) as Django does other wrong ones.
+
+    It takes the filters that it offers. Django takes every column of the table in an address: the hash of a key or a password could
+    be guessed letter by letter.
+    """
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        found = super().get_filters(request)
+        # Those that its filters took are gone from these.
+        for lookup in found[2]:
+            if not self.model_admin.is_offered(lookup):
+                raise DisallowedModelAdminLookup(f"Filtering by {lookup} not allowed")
+        return found
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         with _wrong_values_refused():
@@ -138,6 +152,8 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     paginator: Any = ListPaginator
     goes_with_its_subject = False
     """Whether rows that nobody deletes alone are deleted with what they are about, by those who may delete that."""
+    linked_lookups: tuple[str, ...] = ()
+    """Lookups in addresses of links to the list, for which it shows no filter."""
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         if all(self._is_key(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)):
@@ -154,6 +170,11 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return ChangeList
+
+    def is_offered(self, lookup: str) -> bool:
+        """Whether an address may narrow the list by this, beside its filters: what pages link to, and parts of a date."""
+        name, _separator, part = lookup.rpartition("__")
+        return lookup in self.linked_lookups or (name == self.date_hierarchy and part in DATE_PARTS)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         tree, counts, missing, protected = super().get_deleted_objects(objs, request)

@@ -50,6 +50,7 @@ class RuleAdmin(WithoutLinkRows, ModelAdmin):
     form = RuleForm
     list_display = ("name", "sentence", "fleet", "is_active")
     list_filter = ("fleet", "is_active")
+    linked_lookups = ("devices__id__exact",)
     list_filter_sheet = False
     list_select_related = ("fleet",)
     search_fields = ("name",)

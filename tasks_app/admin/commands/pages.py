@@ -37,6 +37,7 @@ class CommandAdmin(LongListAdmin, SendViews, ModelAdmin):
 
     list_display = ("asked_at", "device", "what", "state_badge", "why", "asked_by", "answer_text")
     list_filter = (BatchFilter, "state", "type", "way", "device__fleet")
+    linked_lookups = ("device__id__exact",)
     list_filter_sheet = False
     list_select_related = ("device", "requested_by")
     search_fields = ("device__name", "device__unique_id", "requested_by__username")

@@ -39,6 +39,7 @@ class EventAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
     resource_classes = (EventResource,)
     list_display = ("when", "kind_badge", "device", "geofence", "details")
     list_filter = ("kind", "device__fleet")
+    linked_lookups = ("device__id__exact",)
     list_filter_sheet = False
     list_select_related = ("device", "geofence")
     search_fields = ("device__name", "device__unique_id", "geofence__name")
