@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import authenticate
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Throttled
@@ -18,7 +19,14 @@ from tasks_app.api.fields import StrictCharField
 from tasks_app.api.own_access import TokenSerializer, TokenWishSerializer, made_token
 from tasks_app.api.schema import describe
 from tasks_app.queries.access import OWN
-from tasks_app.services.accounts import Replace, TooManyAttempts, has_second_factor, revoke_token
+from tasks_app.services.accounts import (
+    Replace,
+    TooManyAttempts,
+    TooManyTokens,
+    check_room,
+    has_second_factor,
+    revoke_token,
+)
 from tasks_app.web.login import refusal_of, token_login_succeeded
 from tasks_app.web.second_factor import (
     MAX_CODE_CHARS,
@@ -74,9 +82,10 @@ class LoginView(PrivateView):
         _raise_if_refused(request)
         if user is None:
             raise AuthenticationFailed(_("User name or password is wrong."))
-        _raise_without_second_factor(request, user, wish.pop("code", ""))
+        code, replace = wish.pop("code", ""), Replace(wish.pop("replace", Replace.NONE))
+        _raise_without_second_factor(request, user, code, replace)
         token_login_succeeded(request._request, user)
-        return made_token(user, wish, replace=Replace(wish.pop("replace", Replace.NONE)))
+        return made_token(user, wish, replace=replace)
 
     def get_authenticate_header(self, request: Request) -> str:
         return TokenAuthentication().authenticate_header(request)
@@ -96,8 +105,11 @@ class LogoutView(ApiView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-def _raise_without_second_factor(request: Request, user: Any, code: str) -> None:
-    """Return if the account has no second factor, or its code was sent. Raises APIException."""
+def _raise_without_second_factor(request: Request, user: Any, code: str, replace: Replace) -> None:
+    """Return if the account has no second factor, or its code was sent. Raises APIException.
+
+    A code is good once: where the token would find no room, it is left as it is.
+    """
     if lacks_second_factor(user):
         password_was_right(request._request)
         text = _("Staff need a second factor here; set it up on the page Two-factor log-in.")
@@ -108,7 +120,10 @@ def _raise_without_second_factor(request: Request, user: Any, code: str) -> None
     if not code:
         raise AuthenticationFailed(_("Send the code of the second factor as `code`."), "second_factor_needed")
     try:
+        check_room(user=user, now=timezone.now(), replace=replace)
         check_code(request._request, user, code)
+    except TooManyTokens as error:
+        raise PermissionDenied(str(error), "too_many_tokens") from error
     except WrongCode as error:
         raise AuthenticationFailed(_("This code is wrong, or was used already."), "wrong_code") from error
     except TooManyAttempts as error:

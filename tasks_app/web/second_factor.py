@@ -89,16 +89,22 @@ def pending_log_in(request: HttpRequest) -> tuple[Any, str] | None:
 
 
 def check_code(request: HttpRequest, user: Any, code: str) -> None:
-    """Return if the code is a good one. Limited as passwords are. Raises WrongCode, TooManyAttempts, redis.RedisError."""
+    """Return if the code is a good one. Limited as passwords are. Raises WrongCode, TooManyAttempts, redis.RedisError.
+
+    Redis is asked before the code is: a good one is used up then, and must lead in.
+    """
     username, device = user.get_username(), known_device(request, user.get_username())
     address = request.META.get("REMOTE_ADDR") or ""
     attempt = admit(username=username, address=address, device=device, is_code=True)
     if not is_right_code(user=user, code=code[:MAX_CODE_CHARS]):
         user_login_failed.send(sender=__name__, credentials={"username": username}, request=request)
         raise WrongCode
-    succeeded(attempt)
-    # Now the device and the address are known for the password too.
-    request._login_attempt = uncounted_attempt(username=username, address=address, device=device)  # type: ignore[attr-defined]
+    try:
+        succeeded(attempt)
+        # Now the device and the address are known for the password too.
+        request._login_attempt = uncounted_attempt(username=username, address=address, device=device)  # type: ignore[attr-defined]
+    except redis.RedisError as error:
+        logger.warning("A code that was right stays counted as a failure: %s", error)
 
 
 def finish_log_in(request: HttpRequest, user: Any) -> None:

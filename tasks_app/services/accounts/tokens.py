@@ -75,6 +75,14 @@ def issue_token(
     return token, row.expiry
 
 
+def check_room(*, user: Any, now: datetime, replace: Replace) -> None:
+    """Return if `issue_token` would find room for a token. Raises TooManyTokens."""
+    limit = knox_settings.TOKEN_LIMIT_PER_USER
+    live = get_token_model().objects.filter(user=user).exclude(expiry__lte=now)
+    if replace is Replace.NONE and limit is not None and live.count() >= limit:
+        raise TooManyTokens(limit)
+
+
 def _make_room(tokens: QuerySet[Any], now: datetime, replace: Replace) -> None:
     tokens.filter(expiry__lte=now).delete()
     limit = knox_settings.TOKEN_LIMIT_PER_USER

@@ -7,6 +7,7 @@ import time
 from binascii import unhexlify
 
 import pytest
+import redis
 from axes.models import AccessAttempt
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -16,7 +17,15 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from tasks_app.services.accounts import issue_token, new_key, renew_recovery_codes, set_second_factor
+from tasks_app.services.accounts import (
+    is_right_code,
+    issue_token,
+    login_limits,
+    new_key,
+    renew_recovery_codes,
+    set_second_factor,
+)
+from tasks_app.web import second_factor
 from tasks_app.websockets.identity import Credential, current_access
 from tests.support.rights import pages_of
 from tests.support.threads import in_threads
@@ -140,6 +149,31 @@ def test_the_api_asks_for_the_code_too(operator):
     assert by_api(operator, code=codes[0]).status_code == 200
     body = {"username": operator.username, "password": "wrong", "code": codes[1]}
     assert Client().post("/api/auth/login", body, "application/json").json()["code"] == "authentication_failed"
+
+
+def test_a_log_in_that_finds_no_room_for_its_token_leaves_the_code_good(operator):
+    _key, codes = with_second_factor(operator)
+    for _number in range(20):
+        issue_token(user=operator, now=timezone.now())
+    assert by_api(operator, code=codes[0]).json()["code"] == "too_many_tokens"
+    assert by_api(operator, code=codes[0], replace="oldest").status_code == 200
+
+
+def test_a_code_that_is_right_leads_in_though_redis_goes_away_at_that_moment(operator, monkeypatch):
+    _key, codes = with_second_factor(operator)
+    client, _answer = by_password(operator)
+
+    def away():
+        raise redis.ConnectionError("away")
+
+    def used_up(**given):
+        is_right = is_right_code(**given)
+        monkeypatch.setattr(login_limits, "redis_client", away)
+        return is_right
+
+    monkeypatch.setattr(second_factor, "is_right_code", used_up)
+    assert client.post(CODE, {"code": codes[0]}).status_code == 302
+    assert is_in(client)
 
 
 def test_a_right_password_without_its_code_does_not_count_as_a_failure(operator, settings):
