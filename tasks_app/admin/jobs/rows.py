@@ -148,4 +148,8 @@ def progress_of(job: JobView) -> Progress | None:
     message = str(job.progress.get("message") or "")
     if not total:
         return Progress(text=f"{current}", message=message, percent=None)
-    return Progress(text=f"{current} / {total}", message=message, percent=max(0, min(100, int(100 * current / total))))
+    try:
+        percent = max(0, min(100, int(100 * current / total)))
+    except (TypeError, ValueError, ArithmeticError):  # what another program, or a former release, wrote
+        percent = None
+    return Progress(text=f"{current} / {total}", message=message, percent=percent)
