@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const LOGGED_OUT = 4401;
+  const TOO_MANY = 4429;
   const DONE = 1000;
   const LONGEST_PAUSE_MS = 30000;
   let pauseMs = 1000;
@@ -17,7 +18,7 @@
     const socket = new WebSocket(address);
     socket.onmessage = (event) => {
       const message = JSON.parse(event.data);
-      if (message.type === "authenticate") return socket.close();
+      if (message.type === "authenticate") return end(socket);
       if (message.type !== "update") return;
       pauseMs = 1000;
       // The page was made a moment before the first message: only what differs from it then came between.
@@ -26,9 +27,17 @@
     };
     socket.onclose = (event) => {
       if (event.code === DONE || event.code === LOGGED_OUT) return changed();
-      setTimeout(connect, pauseMs * (0.5 + Math.random() / 2));
+      const waitMs = event.code === TOO_MANY ? LONGEST_PAUSE_MS : pauseMs;
+      setTimeout(connect, waitMs * (0.5 + Math.random() / 2));
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
     };
+  }
+
+  // The session ended while the socket was away; the page that is asked for says so.
+  function end(socket) {
+    socket.onclose = null;
+    socket.close();
+    changed();
   }
 
   function differs(commands) {
