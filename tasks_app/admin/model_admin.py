@@ -114,8 +114,8 @@ class ListPaginator(Paginator):
 class ChangeList(unfold.views.ChangeList):
     """A list that answers filters whose values no column can have (a NUL, the year 10^20) as Django does other wrong ones.
 
-    It takes the filters that it offers. Django takes every column of the table in an address: the hash of a key or a password could
-    be guessed letter by letter.
+    It takes the filters that it offers. Django takes every column of the table in an address: the hash of a key or a
+    password could be guessed letter by letter.
     """
 
     def get_filters(self, request: HttpRequest) -> Any:

@@ -97,7 +97,15 @@ def test_who_may_only_look_is_offered_nothing(make_user, device):
     assert "Run with other arguments" not in text
 
 
-@pytest.mark.parametrize("progress", [{"current": 3, "total": "many"}, {"current": "3", "total": 9}, {"current": [1]}, {"current": 1, "total": 10**-320}])
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"current": 3, "total": "many"},
+        {"current": "3", "total": 9},
+        {"current": [1]},
+        {"current": 1, "total": 10**-320},
+    ],
+)
 def test_progress_of_another_program_that_is_no_number_is_shown_as_it_is(page, progress):
     job = make_job(progress=progress)
     assert page.get(job_page(job.pk)).status_code == 200

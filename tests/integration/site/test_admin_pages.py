@@ -111,7 +111,10 @@ def test_no_list_is_asked_about_columns_that_it_offers_no_filter_for(page):
     ("noun", "query"),
     [
         ("tasks_app_event", {"occurred_at__year": "2026", "occurred_at__month": "11", "device__id__exact": "7"}),
-        ("tasks_app_event", {"occurred_at__gte": "2026-11-01T00:00Z", "device__fleet__id__exact": "1", "kind__exact": "alarm"}),
+        (
+            "tasks_app_event",
+            {"occurred_at__gte": "2026-11-01T00:00Z", "device__fleet__id__exact": "1", "kind__exact": "alarm"},
+        ),
         ("tasks_app_command", {"device__id__exact": "7"}),
         ("reports_app_report", {"device__id__exact": "7"}),
         ("notifications_app_rule", {"devices__id__exact": "7", "is_active__exact": "1"}),
