@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 
 HEADER = "X-Request-ID"
-MAX_CHARS = 64
 _FIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 current_request: ContextVar[str] = ContextVar("current_request", default="")

@@ -66,11 +66,6 @@ class ShownAttempt:
     error: str
 
 
-def type_label(name: str) -> str:
-    """Return the words for a type; its name for one that there is no more."""
-    return str(COMMAND_TYPES[name].label) if name in COMMAND_TYPES else name
-
-
 def way_label(name: str) -> str:
     """Return the words for a way; its name for one that there is no more."""
     return str(dict(chain_choices()).get(name, name))

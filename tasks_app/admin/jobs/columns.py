@@ -86,10 +86,6 @@ _COLUMNS: dict[JobState | None, Sequence[Column]] = {
 }
 
 
-def column_labels(state: JobState | None) -> list[Any]:
-    return [label for label, _value, _is_minor in _COLUMNS[state]]
-
-
 def cells_of(job: JobView, facts: RowFacts, state: JobState | None) -> list[Cell]:
     """The cells of a job in the list of a state; None is the list of all."""
     return [Cell(label, value(job, facts), is_minor) for label, value, is_minor in _COLUMNS[state]]
