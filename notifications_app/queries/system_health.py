@@ -21,6 +21,8 @@ from tasks_app.queries.jobs import queue_stats
 
 FAILURES_WINDOW = timedelta(hours=1)
 WORKER_LOST = "JobLost"
+# Clusters that start or stop one after the other leave a queue without workers for seconds. Each queue gets a job a minute.
+WITHOUT_WORKERS_FOR_MINUTES = 1
 
 
 # A text with its values, in the language of its reader.
@@ -48,7 +50,7 @@ def _queues() -> Iterator[Trouble]:
     limit_minutes, sends_messages = settings.SYSTEM_ALERT_QUEUE_AGE_MINUTES, get_task("deliver_notification").queue
     for queue in queue_stats():
         name, waits_minutes = queue.name, (queue.oldest_age_seconds or 0) / 60
-        if not queue.workers:
+        if not queue.workers and waits_minutes >= WITHOUT_WORKERS_FOR_MINUTES:
             message = _("No worker of the queue %(queue)s sends heartbeats; %(count)d jobs wait.")
             yield Trouble(
                 f"no-workers:{name}",
@@ -57,7 +59,7 @@ def _queues() -> Iterator[Trouble]:
                 "critical",
                 stops_messages=name == sends_messages,
             )
-        elif waits_minutes > limit_minutes and not queue.paused:
+        elif queue.workers and waits_minutes > limit_minutes and not queue.paused:
             message = _(
                 "The oldest job of the queue %(queue)s has waited for %(minutes)d minutes; %(count)d jobs wait."
             )
