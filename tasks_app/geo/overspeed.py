@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,22 +18,30 @@ DEFAULT_TOLERANCE_KPH = 5.0
 
 @dataclass(frozen=True, slots=True)
 class OverspeedState:
-    """An episode still going on after a batch; `announced` once it lasted long enough to have been a start event."""
+    """An episode still going on after a batch; `announced` once it lasted long enough to have been a start event.
+
+    It began at fix `began_index`, -1 where that was in an earlier batch.
+    """
 
     limit_kph: float
     started_at: datetime
     peak_kph: float
     announced: bool = True
+    began_index: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OverspeedStart:
-    """Announced at fix `index`; the episode began at `started_at`, earlier than that fix if it had to last a while."""
+    """Announced at fix `index`; the episode began at `started_at`, earlier than that fix if it had to last a while.
+
+    That was at fix `began_index`, -1 where it is of an earlier batch.
+    """
 
     index: int
     limit_kph: float
     speed_kph: float
     started_at: datetime
+    began_index: int = field(default=-1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def overspeed_episodes(
                 events.append(_end(state, index, previous if after_silence else time_seconds))
             state = None
         if state is None and starts:
-            state = OverspeedState(limit, _datetime(time_seconds), speed, announced=False)
+            state = OverspeedState(limit, _datetime(time_seconds), speed, announced=False, began_index=index)
         if state is not None:
             state = _advance(state, index, time_seconds, speed, min_duration_seconds, events)
         previous = time_seconds
@@ -119,11 +127,10 @@ def _advance(
     peak_kph = max(state.peak_kph, speed_kph)  # that of a fix without a speed is NaN, and not greater
     announced = state.announced
     if not announced and time_seconds >= state.started_at.timestamp() + min_duration_seconds:
-        events.append(
-            OverspeedStart(index, state.limit_kph, peak_kph if math.isnan(speed_kph) else speed_kph, state.started_at)
-        )
+        shown_kph = peak_kph if math.isnan(speed_kph) else speed_kph
+        events.append(OverspeedStart(index, state.limit_kph, shown_kph, state.started_at, state.began_index))
         announced = True
-    return OverspeedState(state.limit_kph, state.started_at, peak_kph, announced)
+    return replace(state, peak_kph=peak_kph, announced=announced)
 
 
 def _end(state: OverspeedState, index: int, ended_seconds: float) -> OverspeedEnd:

@@ -148,6 +148,7 @@ class DeviceState(models.Model):
     overspeed_since = models.DateTimeField(_("overspeed since"), null=True, blank=True)
     overspeed_limit_kph = models.FloatField(_("overspeed limit (km/h)"), null=True, blank=True)
     overspeed_peak_kph = models.FloatField(_("overspeed peak (km/h)"), null=True, blank=True)
+    overspeed_began = models.JSONField(null=True, blank=True, editable=False)
     # The jumps in a row that the filter has not believed yet.
     filter_memory = models.JSONField(null=True, blank=True, editable=False)
     # Grows by one with each write under the row's lock: of two versions of a cache entry, the higher one is newer.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 from tasks_app.geo.believable import is_refuted
 from tasks_app.geo.overspeed import OverspeedEnd, OverspeedStart, OverspeedState, is_overspeed, overspeed_episodes
 from tasks_app.models import EventKind
+from tasks_app.queries.fleet_geofences import FleetGeofences
 from tasks_app.services.positions.derivation import FloatArray
 from tasks_app.services.positions.geofence_crossings import SpeedLimits
 from tasks_app.services.positions.newer_fixes import EventDraft, Forward
 from tasks_app.services.positions.states import State
+
+# Where an episode began: latitude, longitude and, if its limit is one's, the geofence_id.
+Began = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,8 @@ class Overspeeds:
     ended_episodes: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
 
-def find_overspeeds(forward: Forward, limits: SpeedLimits) -> Overspeeds:
-    """The episodes that began and ended; the states keep those that go on."""
+def find_overspeeds(forward: Forward, limits: SpeedLimits, geofences: Mapping[int, FleetGeofences]) -> Overspeeds:
+    """The episodes that began and ended; the states keep those that go on. `geofences` are by fleet."""
     speeds = _believable(forward)
     tolerances = np.array([device.overspeed_tolerance_kph for device in forward.devices], dtype=np.float64)
     is_fast = is_overspeed(speeds, limits.limits_kph, tolerances[forward.device])
@@ -49,13 +54,15 @@ def find_overspeeds(forward: Forward, limits: SpeedLimits) -> Overspeeds:
         for change in result.events:
             position = start + change.index
             if isinstance(change, OverspeedStart):
-                begun = _begin_episode(position, change, int(limits.geofence_ids[position]))
+                began = _where(forward, limits, start, change.began_index) or state.overspeed_began or {}
+                begun = _begin_episode(position, change, began, geofences[device.fleet_id])
                 overspeeds.drafts.append(begun)
             else:
                 overspeeds.ended_episodes.extend(_end_episode(state, begun, change))
                 overspeeds.drafts.append(_end_draft(forward, position, change))
                 begun = None
-        _keep_episode(state, result.state)
+        goes_on = result.state
+        _keep_episode(state, goes_on, _where(forward, limits, start, goes_on.began_index) if goes_on else None)
     return overspeeds
 
 
@@ -81,13 +88,27 @@ def _episode(state: State) -> OverspeedState | None:
     )
 
 
-def _begin_episode(position: int, start: OverspeedStart, geofence_id: int) -> EventDraft:
+def _where(forward: Forward, limits: SpeedLimits, start: int, index: int) -> Began | None:
+    """Where the fix `index` of a device was whose first row is `start`, and the geofence whose limit is in force there;
+    None for a fix of an earlier batch."""
+    if index < 0:
+        return None
+    row, geofence_id = forward.rows[start + index], int(limits.geofence_ids[start + index])
+    columns = forward.columns
+    place = {"latitude": float(columns.latitudes[row]), "longitude": float(columns.longitudes[row])}
+    return place if geofence_id < 0 else {**place, "geofence_id": geofence_id}
+
+
+def _begin_episode(position: int, start: OverspeedStart, began: Began, fences: FleetGeofences) -> EventDraft:
+    """The event of the place and the geofence it began in, unless that was deleted since."""
+    geofence_id = began.get("geofence_id")
     return EventDraft(
         position,
         EventKind.OVERSPEED,
         {"speed_kph": round(start.speed_kph, 1), "speed_limit_kph": start.limit_kph},
-        occurred_at=start.started_at,
-        geofence_id=geofence_id if geofence_id >= 0 else None,
+        start.started_at,
+        (began["latitude"], began["longitude"]) if began else None,
+        geofence_id if geofence_id in fences.index.ids else None,
     )
 
 
@@ -117,7 +138,9 @@ def _end_episode(state: State, begun: EventDraft | None, end: OverspeedEnd) -> l
     return [] if event_id is None else [(event_id, ended)]
 
 
-def _keep_episode(state: State, episode: OverspeedState | None) -> None:
+def _keep_episode(state: State, episode: OverspeedState | None, began: Began | None) -> None:
+    is_waiting = episode is not None and not episode.announced
+    state.overspeed_began = (began or state.overspeed_began) if is_waiting else None
     state.overspeed_since = episode.started_at if episode else None
     state.overspeed_limit_kph = episode.limit_kph if episode else None
     state.overspeed_peak_kph = episode.peak_kph if episode else None

@@ -15,6 +15,7 @@ from tasks_app.services.positions.overspeeds import end_event_data, episode_end
 from tasks_app.services.transactions import run_in_transaction
 
 SILENCE = timedelta(seconds=MotionRules.max_gap_seconds)
+_EPISODE = ("overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph", "overspeed_began")
 
 
 def end_silent_episodes(*, now: datetime) -> int:
@@ -36,12 +37,10 @@ def _end_silent(now: datetime) -> int:
             event.data |= episode_end(end)
             ends.append(_end_event(state, end))
         state.overspeed_event_id = state.overspeed_since = None
-        state.overspeed_limit_kph = state.overspeed_peak_kph = None
+        state.overspeed_limit_kph = state.overspeed_peak_kph = state.overspeed_began = None
         state.version += 1
     Event.objects.bulk_update(begun.values(), ["data"])
-    DeviceState.objects.bulk_update(
-        states, ["overspeed_event_id", "overspeed_since", "overspeed_limit_kph", "overspeed_peak_kph", "version"]
-    )
+    DeviceState.objects.bulk_update(states, [*_EPISODE, "version"])
     invalidate_latest_positions(states)
     record_events(ends)
     return len(ends)

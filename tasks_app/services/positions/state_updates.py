@@ -23,7 +23,7 @@ def derive_changes(forward: Forward, geofences: dict[int, FleetGeofences]) -> Ch
     if not len(forward.rows):
         return Changes()
     crossings = cross_geofences(forward, geofences)
-    overspeeds = find_overspeeds(forward, crossings.limits)
+    overspeeds = find_overspeeds(forward, crossings.limits, geofences)
     drafts = [*crossings.drafts, *overspeeds.drafts, *read_signals(forward)]
     drafts.sort(key=lambda draft: draft.position)
     events = [_event(forward, draft) for draft in drafts]

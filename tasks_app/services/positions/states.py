@@ -48,6 +48,8 @@ class State(msgspec.Struct):
     overspeed_since: datetime | None
     overspeed_limit_kph: float | None
     overspeed_peak_kph: float | None
+    # Of an episode that has not lasted long enough: where it began, and in which geofence.
+    overspeed_began: dict[str, Any] | None
     filter_memory: dict[str, Any] | None
     # By geofence id, what crossed its border and has not stayed long enough: since (epoch seconds) and the place.
     pending_geofences: dict[str, dict[str, float]]
@@ -115,8 +117,9 @@ def lock_states(devices: Iterable[KnownDevice]) -> LockedStates:
         # The connection hands jsonb over as text, which is mostly that of nothing.
         text = cast(str, state.pending_geofences)
         state.pending_geofences = {} if text == "{}" else msgspec.json.decode(text)
-        if state.filter_memory is not None:
-            state.filter_memory = msgspec.json.decode(cast(str, state.filter_memory))
+        for name in ("overspeed_began", "filter_memory"):
+            if (stored := getattr(state, name)) is not None:
+                setattr(state, name, msgspec.json.decode(stored))
     return LockedStates(states, {state.device_id: _SETTLED(state) for state in states})
 
 

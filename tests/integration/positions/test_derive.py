@@ -29,11 +29,15 @@ from tests.support.notifications import match_outbox
 from tests.support.tracks import START, circle, east, event_line, read_track
 
 
+def track_of(device: Device, track: str, start: datetime = START) -> list[Fix]:
+    names = [name for name in Fix.__struct_fields__ if name != "device_id"]
+    return [Fix(device.unique_id, *(getattr(fix, name) for name in names)) for fix in read_track(track, start)]
+
+
 def send(device: Device, track: str, start: datetime = START) -> None:
     """Store the fixes of a track, one batch each."""
-    for fix in read_track(track, start):
-        named = Fix(device.unique_id, *(getattr(fix, name) for name in Fix.__struct_fields__ if name != "device_id"))
-        store_fixes([named], start)
+    for fix in track_of(device, track, start):
+        store_fixes([fix], start)
 
 
 def events() -> list[str]:
@@ -92,6 +96,27 @@ def test_overspeed_that_lasts_over_batches_is_told_once_and_completed(device, fl
     assert events() == ["overspeed 0-70 peak 130", "overspeed_end 70 after 70 peak 130"]
 
 
+@pytest.mark.parametrize("batches", [["0:0/v100", "20:300/v110", "40:600/v100"], ["0:0/v100 20:300/v110 40:600/v100"]])
+def test_an_overspeed_is_of_the_place_and_geofence_it_began_in_however_late_it_is_told(device, fleet, yard, batches):
+    Fleet.objects.filter(pk=fleet.pk).update(overspeed_min_seconds=30, speed_limit_kph=80)
+    Geofence.objects.filter(pk=yard.pk).update(speed_limit_kph=50)
+    for batch in batches:
+        store_fixes(track_of(device, batch), START)
+    event = Event.objects.get(kind=EventKind.OVERSPEED)
+    assert (event.occurred_at, event.longitude, event.geofence_id) == (START, pytest.approx(east(0)), yard.pk)
+    assert (event.data["speed_limit_kph"], DeviceState.objects.get().overspeed_began) == (50, None)
+
+
+def test_an_overspeed_is_told_though_the_geofence_it_began_in_was_deleted(device, fleet, yard):
+    Fleet.objects.filter(pk=fleet.pk).update(overspeed_min_seconds=30, speed_limit_kph=80)
+    Geofence.objects.filter(pk=yard.pk).update(speed_limit_kph=50)
+    send(device, "0:0/v100")
+    yard.delete()
+    send(device, "40:600/v100")
+    event = Event.objects.get(kind=EventKind.OVERSPEED)
+    assert (event.occurred_at, event.longitude, event.geofence_id) == (START, pytest.approx(east(0)), None)
+
+
 def test_a_device_that_falls_silent_while_speeding_was_speeding_until_then(device):
     send(device, "0:0/v100 10:0/v120 3610:0/v100 3620:0/v80")
     assert events() == [
@@ -105,11 +130,7 @@ def test_a_device_that_falls_silent_while_speeding_was_speeding_until_then(devic
 @pytest.mark.parametrize("batches", [["0:0/v100 10:50/v120", "3610:900/v80"], ["0:0/v100 10:50/v120 3610:900/v80"]])
 def test_an_overspeed_that_ended_in_silence_ended_at_the_last_place_before_it(device, batches):
     for batch in batches:
-        fixes = [
-            Fix(device.unique_id, *(getattr(fix, name) for name in Fix.__struct_fields__ if name != "device_id"))
-            for fix in read_track(batch, START)
-        ]
-        store_fixes(fixes, START)
+        store_fixes(track_of(device, batch), START)
     end = Event.objects.get(kind=EventKind.OVERSPEED_END)
     assert (end.occurred_at, end.longitude) == (START + timedelta(seconds=10), pytest.approx(east(50)))
 
