@@ -15,7 +15,8 @@ from reports_app.table import TEXT_KINDS, TIME_KINDS
 SIZE, HEADER_SIZE, ROW_HEIGHT, PADDING = 7.5, 7.0, 13.0, 4.0
 _MEASURED_ROWS = 200
 _MAX_COLUMN_WIDTH = 170.0
-_LEAST_TEXT_WIDTH = 44.0
+# What is left of a text where the words of titles are whole, and where they are not.
+_TEXT_WIDTH, _LEAST_TEXT_WIDTH = 80.0, 44.0
 _MOST_AIR = 1.8  # times what a column needs
 
 
@@ -51,6 +52,7 @@ def _draw_end(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
     left_out = table.row_count - len(table.rows)
     if not pen.room(3 * ROW_HEIGHT):
         pen.new_page()
+        _draw_header(pen, table, widths)
     if left_out > 0:
         pen.y -= ROW_HEIGHT
         note = _("%(count)s more rows are left out here; the other formats have all of them.") % {
@@ -67,7 +69,7 @@ def _draw_end(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
 
 def _draw_header(pen: Pen, table: TextTable, widths: Sequence[float]) -> None:
     titles = [
-        wrapped(column.title, width - 2 * PADDING, HEADER_SIZE, bold=True, lines=4)
+        wrapped(column.title, width - 2 * PADDING, HEADER_SIZE, bold=True, lines=6)
         for column, width in zip(table.columns, widths, strict=True)
     ]
     height = max(len(lines) for lines in titles) * (HEADER_SIZE + 2) + 5
@@ -108,21 +110,27 @@ def _draw_cell(
 def _widths(table: TextTable) -> list[float]:
     """The widths the cells need, a little wider where the page has room.
 
-    Where it has not, texts and titles give way: half a number or half a time would be another one.
+    Where it has not, texts give way, then the words of titles: half a number or half a time would be another one.
     """
     sample = [*table.rows[:_MEASURED_ROWS], *([table.totals] if table.totals is not None else [])]
-    wanted, least = [], []
+    wanted, titled, least = [], [], []
     for index, column in enumerate(table.columns):
-        words = [text_width(word, HEADER_SIZE, bold=True) for word in column.title.split()]
+        words = max([text_width(word, HEADER_SIZE, bold=True) for word in column.title.split()], default=0.0)
         cells = max([text_width(row[index][:80], SIZE, bold=row is table.totals) for row in sample], default=0.0)
-        wanted.append(min(max([*words, cells, 24.0]), _MAX_COLUMN_WIDTH) + 2 * PADDING + 1)
-        needed = _LEAST_TEXT_WIDTH if column.kind in TEXT_KINDS else cells + 2 * PADDING + 1
-        least.append(min(wanted[-1], needed))
+        is_text = column.kind in TEXT_KINDS
+        wanted.append(_with_padding(min(max(words, cells, 24.0), _MAX_COLUMN_WIDTH)))
+        titled.append(min(wanted[-1], _with_padding(max(words, _TEXT_WIDTH if is_text else cells))))
+        least.append(min(titled[-1], _LEAST_TEXT_WIDTH if is_text else _with_padding(cells)))
     room = WIDTH - 2 * MARGIN
     if sum(wanted) <= room:
         scale = min(_MOST_AIR, room / sum(wanted))
         return [width * scale for width in wanted]
-    if sum(least) >= room:
-        return [width * room / sum(least) for width in least]
-    share = (room - sum(least)) / (sum(wanted) - sum(least))
-    return [low + (width - low) * share for low, width in zip(least, wanted, strict=True)]
+    for low, high in ((titled, wanted), (least, titled)):
+        if sum(low) < room:
+            share = (room - sum(low)) / (sum(high) - sum(low))
+            return [narrow + (wide - narrow) * share for narrow, wide in zip(low, high, strict=True)]
+    return [width * room / sum(least) for width in least]
+
+
+def _with_padding(width: float) -> float:
+    return width + 2 * PADDING + 1

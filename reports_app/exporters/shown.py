@@ -17,7 +17,12 @@ from reports_app.table import DECIMALS, TEXT_KINDS, Cell, Column, ColumnKind, Di
 from tasks_app.geo.units import AltitudeUnit, AnyUnit, in_unit, unit_symbol
 
 # Where a person needs fewer decimals than are kept.
-_PEOPLE_DECIMALS = {ColumnKind.DISTANCE_KM: 1, ColumnKind.COURSE_DEGREES: 0, ColumnKind.VOLUME_LITERS: 1}
+_PEOPLE_DECIMALS = {
+    ColumnKind.NUMBER: 1,
+    ColumnKind.DISTANCE_KM: 1,
+    ColumnKind.COURSE_DEGREES: 0,
+    ColumnKind.VOLUME_LITERS: 1,
+}
 _FIXED_SYMBOLS = {ColumnKind.COURSE_DEGREES: "°"}
 # Titles of reports of earlier versions name the unit they are stored in.
 _STORED_SYMBOLS = ("km", "km/h", "m", "l", "°")
@@ -80,6 +85,8 @@ def people_text(column: ShownColumn, cell: Cell, zone: ZoneInfo) -> str:
         return ""
     if column.kind is ColumnKind.DURATION_SECONDS:
         return duration_text(number)
+    if column.kind in (ColumnKind.LATITUDE, ColumnKind.LONGITUDE):
+        return f"{number:.6f}"  # as maps take it
     text = number_format(number, _PEOPLE_DECIMALS.get(column.kind, column.decimals), use_l10n=True, force_grouping=True)
     return f"{text}%" if column.kind is ColumnKind.PERCENT else text
 

@@ -79,6 +79,34 @@ def test_numbers_dates_and_units_are_the_readers(tmp_path):
         assert text in page
 
 
+WIDE = [
+    Column("device", "Rastreador"),
+    *(Column(f"speed{number}", "Velocidade máxima", ColumnKind.SPEED_KPH) for number in range(9)),
+    Column("trips", "Viagens", ColumnKind.INTEGER),
+    Column("mean_kph", "Velocidade média desde a última posição", ColumnKind.SPEED_KPH),
+]
+
+
+def test_in_a_wide_table_names_give_way_before_titles_and_their_units(tmp_path):
+    row = ["Caminhão de entregas da filial de Ribeirão Preto", *[88.8] * 9, 12, 45.6]
+    (page,) = pages_of(table_of(Section("devices", "Rastreadores", WIDE, [row, row])), tmp_path)
+    assert (page.count("Velocidade"), page.count("máxima"), page.count("(km/h)")) == (10, 9, 10)
+    assert ("Viagens" in page, "Caminhão de" in page) == (True, True)
+
+
+def test_coordinates_have_a_point_as_on_the_page_and_accuracies_no_false_digits(tmp_path):
+    columns = [*TRACK, Column("accuracy_meters", "Accuracy (m)", ColumnKind.NUMBER)]
+    table = table_of(Section("route", "Route", columns, [[START, -23.5, -46.633308, 12.0]]))
+    (page,) = pages_of(table, tmp_path, DisplaySettings("pt-br", "UTC"))
+    assert [text in page for text in ("-23.500000", "-46.633308", "12,0", "12,000")] == [True, True, True, False]
+
+
+def test_totals_alone_on_a_page_have_a_header(tmp_path):
+    rows = [[date(2026, 3, 1), float(number), None, None, number] for number in range(48)]
+    pages = pages_of(table_of(Section("days", "Days", DAYS, rows, [None, 1.0, None, None, None])), tmp_path)
+    assert pages[-1].startswith("Day Distance (km) Moving Share Positions\nTotal")
+
+
 def test_headers_are_repeated_and_pages_numbered(tmp_path):
     rows = [[date(2026, 3, 1), float(number), None, None, number] for number in range(120)]
     pages = pages_of(table_of(Section("days", "Days", DAYS, rows)), tmp_path)
