@@ -12,14 +12,15 @@ import struct
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from enum import IntEnum
 
 from tasks_app.engine.batches import MAX_BATCH_JOBS
 
 _ID_CHARS = 36
 _NAME_CHARS = 96
-# kill_at, process id, job id, consumer name, pulse, mode of the worker
-_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdB")
+# kill_at, process id, job id, consumer name, pulse, mode of the worker, when it was started (seconds since 1970)
+_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdBd")
 _TIME = struct.Struct("=d")
 _PID = struct.Struct("=I")
 _PID_AT = _TIME.size
@@ -27,6 +28,7 @@ _JOB_AT = struct.calcsize("=dI")
 _NAME_AT = _JOB_AT + _ID_CHARS
 _PULSE_AT = _NAME_AT + _NAME_CHARS
 _MODE_AT = _PULSE_AT + _TIME.size
+_STARTED_AT = _MODE_AT + 1
 _NO_JOB = b"\0" * _ID_CHARS
 _COUNT = struct.Struct("=I")
 # A worker writes the rows of so many jobs at once, at most.
@@ -79,7 +81,8 @@ class Slots:
 
     def prepare(self, index: int, consumer: str) -> None:
         """Assign the slot to the consumer of this name; call before forking, for the worker may write at once."""
-        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", consumer.encode(), time.monotonic(), 0)
+        about = (b"", consumer.encode(), time.monotonic(), 0, time.time())
+        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, *about)
 
     def assign(self, index: int, pid: int) -> None:
         """Note the process id of the slot's worker."""
@@ -87,7 +90,7 @@ class Slots:
 
     def clear(self, index: int) -> None:
         """Free the slot."""
-        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0, 0)
+        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0, 0, 0.0)
         for ids in _lists(self, index):
             ids.clear()
 
@@ -95,7 +98,7 @@ class Slots:
         """Return index -> (process id, consumer name) of the slots in use."""
         found = {}
         for index in range(self.count):
-            _, pid, _, name, _, _ = _LAYOUT.unpack_from(self.memory, index * _LAYOUT.size)
+            _, pid, _, name, *_ = _LAYOUT.unpack_from(self.memory, index * _LAYOUT.size)
             if pid:
                 found[index] = (pid, name.rstrip(b"\0").decode())
         return found
@@ -118,6 +121,10 @@ class Slots:
     def pulse_at(self, index: int) -> float:
         """Return the time (time.monotonic) at which this worker's process last ran, whatever it waits for."""
         return _TIME.unpack_from(self.memory, index * _LAYOUT.size + _PULSE_AT)[0]
+
+    def started_at(self, index: int) -> datetime:
+        """Return when this worker was started."""
+        return datetime.fromtimestamp(_TIME.unpack_from(self.memory, index * _LAYOUT.size + _STARTED_AT)[0], UTC)
 
     def mode(self, index: int) -> Mode:
         """Return the mode of this worker."""

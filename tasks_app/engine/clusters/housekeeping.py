@@ -8,7 +8,6 @@ import os
 import select
 import signal
 import time
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -64,7 +63,6 @@ class Housekeeping:
         self._swept_at = time.monotonic()
         self._clocks = {name: ClockGuard() for name in queues}
         self._partial = b""
-        self._started_at = datetime.now(UTC).isoformat()
 
     def run(self) -> int:
         """Work until SIGUSR2; before leaving, recover the jobs of every worker that was named, unless Redis is away."""
@@ -165,7 +163,7 @@ class Housekeeping:
             alive[queue][consumer] = describe_worker(
                 pid,
                 self.slots.job_id(index),
-                self._started_at,
+                self.slots.started_at(index).isoformat(),
                 mode=self.slots.mode(index).name.lower(),
                 most_workers=self.queue_of_slot.count(queue),
                 pulse_age_seconds=max(0.0, time.monotonic() - self.slots.pulse_at(index)),

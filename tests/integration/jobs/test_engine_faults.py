@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import redis
 
+from tasks_app.engine import slots
 from tasks_app.engine.clusters.clocks import ClockGuard
 from tasks_app.engine.clusters.cluster import Cluster
 from tasks_app.engine.clusters.housekeeping import Housekeeping
 from tasks_app.engine.clusters.scheduler import SchedulerProcess
 from tasks_app.engine.connection import client
 from tasks_app.engine.ended_rows import record_ended
+from tasks_app.engine.live import list_workers
 from tasks_app.engine.metrics.jobs import JOBS_FINISHED
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
@@ -150,6 +153,18 @@ def test_the_first_round_of_a_cluster_warns_of_no_clock(housekeeping, queue, cap
     process._clocks[queue.name].agree((1, 0))
     process._beat_queue(queue, {}, must_sweep=False)
     assert "stood still or jumped" in caplog.text
+
+
+def test_a_worker_is_as_old_as_its_own_process(housekeeping, queue, monkeypatch):
+    """Not as housekeeping, which may be replaced, and may be older than a worker that was."""
+    process, _ = housekeeping
+    began_at = datetime(2026, 11, 1, tzinfo=UTC)
+    with monkeypatch.context() as clock:
+        clock.setattr(slots.time, "time", began_at.timestamp)
+        process.slots.prepare(0, "host:1:positions:0:abc")
+    process.slots.assign(0, os.getpid())
+    process._beat({"positions": queue})
+    assert [worker.started_at for worker in list_workers(client())] == [began_at.isoformat()]
 
 
 def test_a_death_that_redis_refuses_holds_up_no_other(housekeeping, queue, monkeypatch):
