@@ -65,8 +65,9 @@ def telling_errors() -> Iterator[None]:
 
 
 def without_password(url: str) -> str:
-    """Return the address of a server without its password."""
-    return re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    """Return the address of a server without its password, nor those among its options."""
+    url = re.sub(r"(?<=://)([^/@:]*):[^/]*@", r"\1:***@", url)
+    return re.sub(r"(?<=[?&])([^=&]*password)=[^&]*", r"\1=***", url, flags=re.IGNORECASE)
 
 
 def _local_hint() -> str:

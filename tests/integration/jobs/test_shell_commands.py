@@ -329,6 +329,14 @@ def test_it_fails_with_a_sentence_while_redis_is_down(settings):
         ("postgres://ana:p:a@ss@host/db?x=1", "postgres://ana:***@host/db?x=1"),
         ("unix:///tmp/a/valkey.sock?db=0", "unix:///tmp/a/valkey.sock?db=0"),
         ("postgres://postgres@/tracker?host=/tmp/x&port=5432", "postgres://postgres@/tracker?host=/tmp/x&port=5432"),
+        (
+            "redis+sentinel://ana:secret@one:1,two:2/fleet/0?sentinel_username=eve&sentinel_password=other+one",
+            "redis+sentinel://ana:***@one:1,two:2/fleet/0?sentinel_username=eve&sentinel_password=***",
+        ),
+        (
+            "postgres:///tracker?password=secret&sslpassword=more&host=/tmp/x",
+            "postgres:///tracker?password=***&sslpassword=***&host=/tmp/x",
+        ),
     ],
 )
 def test_an_address_is_shown_without_its_password(url, shown):
