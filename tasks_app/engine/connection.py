@@ -7,8 +7,10 @@ The queues may lie in a Redis Cluster (see `redis_cluster.py`).
 from __future__ import annotations
 
 import os
+import threading
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
+from weakref import WeakSet
 
 import redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -89,10 +91,40 @@ def masters_of(client: RedisClient) -> list[RedisClient]:
 def sentinel_pool(address: SentinelAddress, **options: Any) -> SentinelConnectionPool:
     """Return a pool of connections to the master at this address."""
     of_sentinels = {**address.sentinel_options, **SENTINEL_TIMEOUTS}
-    sentinels = Sentinel(address.sentinels, sentinel_kwargs=of_sentinels)
+    sentinels = _Sentinels(address.sentinels, sentinel_kwargs=of_sentinels)
     options = {**address.master_options, **options}
     connection_class = MasterTlsConnection if options.pop("ssl", False) else MasterConnection
-    return SentinelConnectionPool(address.master_name, sentinels, connection_class=connection_class, **options)
+    pool = SentinelConnectionPool(address.master_name, sentinels, connection_class=connection_class, **options)
+    sentinels.join(pool, (address.sentinels, address.master_name))
+    return pool
+
+
+class _Sentinels(Sentinel):
+    """The Sentinels that one pool asks. When it learns of a new master, all pools of this process leave the former.
+
+    One that was frozen, or cut off, takes writes until the Sentinels reach it again: what one client writes there is lost,
+    while another client acknowledges the job in the new one.
+    """
+
+    _pools_of: ClassVar[dict[Any, WeakSet[SentinelConnectionPool]]] = {}
+    _lock = threading.Lock()
+    _master: Any = None
+
+    def join(self, pool: SentinelConnectionPool, master: Any) -> None:
+        """Note that this pool, which asks here, has connections to this master."""
+        self._master = master
+        with self._lock:
+            self._pools_of.setdefault(master, WeakSet()).add(pool)
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        address: tuple[str, int] = super().discover_master(service_name)
+        with self._lock:
+            pools = list(self._pools_of.get(self._master, ()))
+        for pool in pools:
+            if pool.master_address not in (None, address):
+                pool.proxy.master_address = address
+                pool.disconnect(inuse_connections=False)
+        return address
 
 
 class _ClosedOnError:

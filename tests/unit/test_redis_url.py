@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from redis.sentinel import Sentinel
 
 from tasks_app.engine.connection import MasterConnection, MasterTlsConnection, sentinel_pool
 from tasks_app.engine.redis_cluster import key_of
@@ -66,6 +67,25 @@ def test_tls_is_spoken_with_both():
 def test_connections_are_of_the_kind_that_is_closed_after_an_error(scheme, kind):
     pool = sentinel_pool(sentinel_address(f"{scheme}+sentinel://one/fleet"), socket_timeout=2)
     assert type(pool.make_connection()) is kind
+
+
+def test_all_clients_of_a_process_leave_a_master_once_one_of_them_learns_of_another(monkeypatch):
+    """A frozen one takes writes when it wakes: a callback would be made there, and its job acknowledged in the new one."""
+    masters = {"fleet": ("former", 6379)}
+    monkeypatch.setattr(Sentinel, "discover_master", lambda self, name: masters[name])
+    address = sentinel_address("redis+sentinel://one/fleet")
+    pools = [sentinel_pool(address), sentinel_pool(address)]
+    others = sentinel_pool(sentinel_address("redis+sentinel://two/fleet"))
+    for pool in (*pools, others):
+        pool.proxy.get_master_address()
+    idle, foreign = pools[1].make_connection(), others.make_connection()
+    for connection in (idle, foreign):
+        connection.host, connection.port = masters["fleet"]
+    assert pools[1].owns_connection(idle)
+    masters["fleet"] = ("present", 6379)
+    pools[0].proxy.get_master_address()
+    assert not pools[1].owns_connection(idle)
+    assert others.owns_connection(foreign)
 
 
 @pytest.mark.parametrize(
