@@ -13,6 +13,7 @@ DONE = datetime(2026, 1, 1, tzinfo=UTC)
     [
         ({"every_kilometers": 1000}, 899, 0, 0, "ok", {"kilometers": 101}),
         ({"every_kilometers": 1000}, 900, 0, 0, "due_soon", {"kilometers": 100}),
+        ({"every_kilometers": 1000, "due_soon_percent": 29}, 290, 0, 0, "due_soon", {"kilometers": 710}),
         ({"every_kilometers": 1000}, 1000, 0, 0, "due", {"kilometers": 0}),
         ({"every_kilometers": 1000}, 1250, 0, 0, "due", {"kilometers": -250}),
         ({"every_engine_hours": 100}, 99_999, 95, 0, "due_soon", {"engine_hours": 5}),

@@ -16,6 +16,7 @@ from unfold.decorators import action, display
 from tasks_app.admin.common import badge
 from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 from tasks_app.models import MaintenancePlan, MaintenanceRecord, MaintenanceStatus
+from tasks_app.queries.servicing import with_status_now
 from tasks_app.services.devices import mark_done
 from tasks_app.web.quantities import MISSING, format_number
 
@@ -40,6 +41,19 @@ class MaintenanceRecordInline(TabularInline):
         return False
 
 
+class StatusNowFilter(admin.SimpleListFilter):
+    """By how the plans stand now."""
+
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(MaintenanceStatus.choices)
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(status_now=self.value()) if self.value() else queryset
+
+
 @admin.register(MaintenancePlan)
 class MaintenancePlanAdmin(ModelAdmin):
     list_display = (
@@ -51,7 +65,7 @@ class MaintenancePlanAdmin(ModelAdmin):
         "every_days",
         "is_active",
     )
-    list_filter = ("status", "device__fleet", "is_active")
+    list_filter = (StatusNowFilter, "device__fleet", "is_active")
     list_filter_sheet = False
     list_select_related = ("device",)
     search_fields = ("name", "device__name", "device__unique_id")
@@ -68,9 +82,15 @@ class MaintenancePlanAdmin(ModelAdmin):
         ),
     )
 
-    @display(description=_("status"), ordering="status")
-    def status_badge(self, plan: MaintenancePlan) -> SafeString:
-        return badge(STATUS_BADGES[MaintenanceStatus(plan.status)], plan.get_status_display())
+    def get_queryset(self, request: HttpRequest) -> QuerySet[MaintenancePlan]:
+        return with_status_now(super().get_queryset(request), now=timezone.now())
+
+    @display(description=_("status"), ordering="status_now")
+    def status_badge(self, plan: MaintenancePlan) -> SafeString | str:
+        if plan.pk is None:
+            return MISSING
+        status = MaintenanceStatus(plan.status_now)  # type: ignore[attr-defined]
+        return badge(STATUS_BADGES[status], status.label)
 
     @display(description=_("every (km)"), ordering="every_kilometers")
     def kilometers(self, plan: MaintenancePlan) -> str:

@@ -29,7 +29,8 @@ from tasks_app.api.sparse import fields_query
 from tasks_app.models import DeviceState, FleetRole, MaintenancePlan, MaintenanceRecord, MaintenanceStatus
 from tasks_app.models.maintenance import MAX_METERS, MAX_SECONDS
 from tasks_app.queries.access import Right, to_view, visible_fleets
-from tasks_app.services.devices import maintenance_due, mark_done, new_plan
+from tasks_app.queries.servicing import with_status_now
+from tasks_app.services.devices import MaintenanceDue, maintenance_due, mark_done, new_plan
 
 VIEW_PLANS = to_view("maintenanceplan")
 
@@ -39,7 +40,7 @@ class MaintenanceSerializer(StrictModelSerializer):
 
     device_id = IdField()
     last_done_at = TimestampField(required=False)
-    status = serializers.CharField(read_only=True)
+    status = serializers.SerializerMethodField()
     remaining = serializers.SerializerMethodField()
 
     class Meta:
@@ -47,9 +48,16 @@ class MaintenanceSerializer(StrictModelSerializer):
         fields = ["id", "device_id", *editable_fields(MaintenancePlan), "status", "remaining"]
         read_only_fields = ["id"]
 
+    def get_status(self, plan: MaintenancePlan) -> str:
+        return _due(plan).status.value
+
     def get_remaining(self, plan: MaintenancePlan) -> dict[str, float]:
-        state = getattr(plan.device, "state", None) or DeviceState()
-        return maintenance_due(plan, state, now=timezone.now()).remaining
+        return _due(plan).remaining
+
+
+def _due(plan: MaintenancePlan) -> MaintenanceDue:
+    state = getattr(plan.device, "state", None) or DeviceState()
+    return maintenance_due(plan, state, now=timezone.now())
 
 
 class MaintenanceFilters(Filters):
@@ -57,7 +65,7 @@ class MaintenanceFilters(Filters):
 
     fleet = by_id("device__fleet_id")
     device = by_id("device_id")
-    status = by_choice(MaintenanceStatus.choices, "status")
+    status = by_choice(MaintenanceStatus.choices, "status_now")
 
 
 PLANS = RowList(
@@ -211,7 +219,7 @@ class MaintenanceHistoryView(ApiView):
 
 def _visible(user: Any, right: Right = VIEW_PLANS) -> Any:
     plans = MaintenancePlan.objects.filter(device__fleet__in=visible_fleets(user, right))
-    return plans.select_related("device__fleet", "device__state")
+    return with_status_now(plans, now=timezone.now()).select_related("device__fleet", "device__state")
 
 
 def _plan_for(user: Any, plan_id: int, right: Right) -> MaintenancePlan:

@@ -5,13 +5,14 @@ from tasks_app.services.devices.days import mark_all_days, refresh_days, refresh
 from tasks_app.services.devices.live_trips import record_trips
 from tasks_app.services.devices.odometer import set_odometer
 from tasks_app.services.devices.servicing import check_plans, mark_done, new_plan
-from tasks_app.services.devices.servicing_due import maintenance_due
+from tasks_app.services.devices.servicing_due import MaintenanceDue, maintenance_due
 from tasks_app.services.devices.statistics import PERIODS, calculate_statistics
 from tasks_app.services.devices.status import check_offline, hear_from, hear_from_all, update_status
 
 __all__ = [
     "PERIODS",
     "KeyExists",
+    "MaintenanceDue",
     "calculate_statistics",
     "check_offline",
     "check_plans",

@@ -40,4 +40,4 @@ def is_worse(status: str, before: str) -> bool:
 def _status(share: float, due_soon_percent: int) -> MaintenanceStatus:
     if share >= 1.0:
         return MaintenanceStatus.DUE
-    return MaintenanceStatus.DUE_SOON if share * 100 >= due_soon_percent else MaintenanceStatus.OK
+    return MaintenanceStatus.DUE_SOON if share >= due_soon_percent / 100 else MaintenanceStatus.OK

@@ -12,10 +12,13 @@ from rest_framework.test import APIClient
 
 from notifications_app.models import Notification
 from tasks_app.models import DeviceState, FleetMembership, FleetRole, MaintenancePlan, MaintenanceRecord
+from tasks_app.queries.servicing import with_status_now
+from tasks_app.services.devices import maintenance_due
 from tasks_app.services.devices.servicing import check_plans
 from tests.support.notifications import make_rule, match_outbox
 
 pytestmark = pytest.mark.django_db
+STATUSES = ("ok", "due_soon", "due")
 
 
 @pytest.fixture
@@ -72,6 +75,45 @@ def test_done_starts_the_intervals_anew_keeps_history_and_ends_the_reminders(api
     assert api.get(f"/api/maintenance/{plan.pk}").json()["status"] == "due"
     history = api.get(f"/api/maintenance/{plan.pk}/history").json()["results"]
     assert [row["note"] for row in history] == ["5 l of oil", ""]
+
+
+def test_the_status_is_that_of_what_remains_before_the_next_check_too(managing, staff, device, plan):
+    DeviceState.objects.create(device=device, odometer_meters=10_001_000)
+    answer = managing.get(f"/api/maintenance/{plan.pk}").json()
+    assert (answer["status"], answer["remaining"]["kilometers"]) == ("due", -1.0)
+    found = {status: len(managing.get(f"/api/maintenance?status={status}").json()["results"]) for status in STATUSES}
+    assert found == {"ok": 0, "due_soon": 0, "due": 1}
+    page = Client()
+    page.force_login(staff)
+    url = reverse("admin:tasks_app_maintenanceplan_changelist")
+    shown = {status: "Oil" in page.get(url, {"status": status}).content.decode() for status in STATUSES}
+    assert shown == {"ok": False, "due_soon": False, "due": True}
+
+
+@pytest.mark.parametrize(
+    ("intervals", "kilometers", "hours", "days"),
+    [
+        ({"every_kilometers": 1000}, 899.9, 0, 0),
+        ({"every_kilometers": 1000}, 900, 0, 0),
+        ({"every_kilometers": 1000, "due_soon_percent": 29}, 290, 0, 0),
+        ({"every_kilometers": 1000}, 1000, 0, 0),
+        ({"every_kilometers": 1000}, -5, 0, 0),
+        ({"every_engine_hours": 100, "every_days": 1}, 0, 95, 0),
+        ({"every_days": 30}, 10**6, 10**6, 30),
+        ({"every_days": 30, "due_soon_percent": 50}, 0, 0, 15),
+    ],
+)
+def test_the_database_says_of_many_plans_what_is_said_of_one(device, intervals, kilometers, hours, days):
+    now = timezone.now()
+    state = DeviceState.objects.create(
+        device=device, odometer_meters=5000 + kilometers * 1000, engine_seconds=60 + hours * 3600
+    )
+    last = {"last_done_odometer_meters": 5000, "last_done_engine_seconds": 60}
+    MaintenancePlan.objects.create(
+        device=device, name="x", last_done_at=now - timedelta(days=days), **last, **intervals
+    )
+    plan = with_status_now(MaintenancePlan.objects.all(), now=now).get()
+    assert plan.status_now == maintenance_due(plan, state, now=now).status
 
 
 def test_others_find_nothing_and_members_may_not_change_plans(api, charlie, device, plan):
