@@ -194,7 +194,7 @@ class GeofenceView(ApiView):
             with saving():
                 saved = save_geofence(geofence, values, user=request.user, unchanged_since=since)
         except ChangedMeanwhile as error:
-            detail = _("It was changed by another person at %(time)s.") % {"time": exact_time(error.updated_at)}
+            detail = _("It was changed after it was read, at %(time)s.") % {"time": exact_time(error.updated_at)}
             raise Conflict("changed_meanwhile", detail, state=iso_utc(error.updated_at)) from error
         return Response(GeofenceSerializer(saved).data)
 

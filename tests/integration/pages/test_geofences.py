@@ -192,6 +192,7 @@ def test_the_second_of_two_programs_is_refused_if_it_says_what_it_read(gate, fle
     second = api.patch(address, {**body, "name": "Second"}, format="json")
     assert (first.status_code, second.status_code) == (200, 409)
     assert second.json()["code"] == "changed_meanwhile"
+    assert "another person" not in second.json()["detail"]
     assert second.json()["state"] == first.json()["updated_at"]
     assert api.patch(address, {"name": "X", "unchanged_since": "nonsense"}, format="json").status_code == 400
     gate.refresh_from_db()
