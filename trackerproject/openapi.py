@@ -14,6 +14,8 @@ OPENAPI = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "tasks_app.api.component_names.shorten",
         "tasks_app.api.partial_bodies.without_defaults",
+        "tasks_app.api.whole_answers.require_all_fields",
+        "tasks_app.api.blank_texts.join_blank",
         "tasks_app.api.examples.add_examples",
     ],
     "PATH_CONVERTER_OVERRIDES": {"any_uuid": {"type": "string", "format": "uuid"}},

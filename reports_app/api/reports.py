@@ -90,7 +90,7 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
         read_only_fields = fields
 
     def get_status_url(self, report: Report) -> str | None:
-        """The id of the job that generates or generated it."""
+        """The URL of the job that generates or generated it."""
         return self._url("task-detail", task_id=report.job_id) if report.job_id else None
 
     def get_report_url(self, report: Report) -> str:

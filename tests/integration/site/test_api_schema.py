@@ -84,6 +84,26 @@ def test_the_body_of_a_patch_has_no_defaults():
     ] == []
 
 
+def test_the_answer_with_a_row_has_all_its_fields():
+    """Typed clients ask their users to handle the absence of any other."""
+    components = _schema()["components"]["schemas"]
+    rows = [name for name in components if f"{name}Request" in components or f"Patched{name}" in components]
+    assert {"Device", "Fleet", "Geofence", "Preference", "Rule"} <= set(rows)
+    for name in rows:
+        fields = components[name]["properties"]
+        assert set(components[name]["required"]) == {one for one in fields if not fields[one].get("writeOnly")}, name
+
+
+def test_a_text_that_may_be_empty_is_one_string():
+    """Of two alternatives that are strings, generated clients check the pattern of the first one for both."""
+    components = _schema()["components"]["schemas"]
+    number = components["DeviceAccess"]["properties"]["phone_number"]
+    assert number["type"] == "string"
+    valid = jsonschema.Draft4Validator({"type": number["type"], "pattern": number["pattern"]}).is_valid
+    assert [valid("+5511999990000"), valid(""), valid("11 9999")] == [True, True, False]
+    assert "oneOf" not in components["PatchedDeviceAccess"]["properties"]["password"]
+
+
 def test_no_answer_has_a_field_that_it_does_not_describe(fleet, staff, media):
     """Of right bodies, and of wrong ones."""
     world, client, schema = make_world(fleet, staff), api_of(staff), _schema()
