@@ -81,15 +81,14 @@ class ArgumentChecker:
 
     def _named(self, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterable[tuple[str, Any]]:
         """Return each argument with its parameter's name. Raises InvalidArguments for too few, too many or unknown ones."""
+        if not isinstance(args, list | tuple) or not isinstance(kwargs, Mapping):
+            raise InvalidArguments("Arguments by position are a list or tuple, those by name a dict.")
         try:
             if not kwargs and len(args) == len(self._names) and self._takes_plain_calls:
                 # Nearly every call is like this; `bind` takes longer than all the rest.
                 return zip(self._names, args, strict=True)
             return self.signature.bind(*args, **kwargs).arguments.items()
         except TypeError as error:
-            if not isinstance(args, Sequence) or not isinstance(kwargs, Mapping):
-                sentence = "Arguments by position are a list or tuple, those by name a dict."
-                raise InvalidArguments(sentence) from error
             raise InvalidArguments(str(error)) from error
 
     def _check_one(self, name: str, value: Any) -> None:

@@ -41,6 +41,7 @@ MAX_DELAY_SECONDS = 366 * 24 * 3600
 # A unique key is its job's for as long as that may wait. One whose job Redis lost is free; should nobody ask for it, it lapses.
 UNIQUE_TTL_MS = 2 * MAX_DELAY_SECONDS * 1000
 MAX_TIMEOUT_SECONDS = 7 * 24 * 3600
+MAX_ROW_ID = 2**63 - 1
 CHUNK_JOBS = 500
 CHUNK_BYTES = 4 * 1024 * 1024
 # Of the sign of a transaction among the arguments of lanes/enqueue.lua.
@@ -76,14 +77,18 @@ class JobOptions(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         # A worker could not read a message with a value of another type: the job would be accepted and fail.
-        if not isinstance(self.countdown, int | float | None):
+        if not _is_number(self.countdown):
             raise InvalidArguments(f"{self.countdown!r:.100} is no countdown: seconds are meant.")
         if not isinstance(self.eta, datetime | None):
             raise InvalidArguments(f"{self.eta!r:.100} is no eta: a datetime with a time zone is meant.")
-        if not isinstance(self.timeout_seconds, int | float | None):
+        if not _is_number(self.timeout_seconds):
             raise InvalidArguments(f"{self.timeout_seconds!r:.100} is no time limit: seconds are meant.")
-        if not isinstance(self.requested_by_id, int | None):
+        if not _is_row_id(self.requested_by_id):
             raise InvalidArguments(f"{self.requested_by_id!r:.100} is nobody: a user or the id of one is meant.")
+        if not _is_row_id(self.schedule_id):
+            raise InvalidArguments(f"{self.schedule_id!r:.100} is no schedule: the id of one is meant.")
+        if not isinstance(self.retry_of, UUID | None):
+            raise InvalidArguments(f"{self.retry_of!r:.100} is no job id: a UUID is meant.")
         if self.priority not in PRIORITIES:
             raise InvalidArguments(f"Unknown priority {self.priority!r}: high, normal and low are known.")
         if self.lane_keys and self.priority != "normal" and any(self.lane_keys):
@@ -126,6 +131,14 @@ class JobOptions(msgspec.Struct, frozen=True):
             request_id=self.request_to_note(),
             trace=self.trace_to_note(),
         )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _is_row_id(value: Any) -> bool:
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 < value <= MAX_ROW_ID)
 
 
 class RedisBackend:

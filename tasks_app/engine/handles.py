@@ -74,7 +74,7 @@ class JobHandle(UUID):
 
         Raises UnknownJob, and WouldDeadlock inside a task of the same queue.
         """
-        if timeout_seconds is not None and not timeout_seconds >= 0:
+        if not _is_wait(timeout_seconds):
             raise InvalidArguments(f"{timeout_seconds!r} is no number of seconds to wait.")
         return _asked[-1].wait(self, timeout_seconds)
 
@@ -103,9 +103,15 @@ class JobHandle(UUID):
 
         A group or chain is running until its members have ended; those that wait are cancelled with it.
 
-        Raises UnknownJob, QueueUnavailable.
+        Raises UnknownJob, QueueUnavailable, and InvalidArguments for a reason that is no text.
         """
+        if not isinstance(reason, str):
+            raise InvalidArguments(f"{reason!r:.100} is no reason: a text is meant.")
         return _asked[-1].cancel(self, reason)
+
+
+def _is_wait(seconds: Any) -> bool:
+    return seconds is None or (isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds >= 0)
 
 
 class Jobs(Protocol):

@@ -218,6 +218,8 @@ class Task(Generic[P, R]):
         ids = [new_job_id() for _ in checked] if job_ids is None else [checked_job_id(one) for one in job_ids]
         if len(ids) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(ids)} job ids.")
+        if len(set(ids)) != len(ids):
+            raise InvalidArguments("Two of the calls have the same job id: only one of them would be made.")
         if unique_keys is not None and len(unique_keys) != len(checked):
             raise InvalidArguments(f"{len(checked)} calls, but {len(unique_keys)} unique keys.")
         for unique_key in unique_keys or ():

@@ -17,6 +17,7 @@ from tasks_app.engine.groups.signatures import Call
 from tasks_app.engine.handles import JobHandle
 from tasks_app.engine.lanes import LaneKey
 from tasks_app.engine.registered_task import DEFAULT_MAX_BATCH, Combine, MemberRule, P, R, Split, Task
+from tasks_app.engine.task_options import check_task
 
 _registry: dict[str, Task[Any, Any]] = {}
 # As a label of metrics.
@@ -66,14 +67,17 @@ def task(
     With `startable=False` only code makes jobs of the task: it is not among those that people may start. `other_queues` are
     further queues on which code may put a job of it: `get_task(name).on_queue(queue)`.
 
-    Raises ImproperlyConfigured when another function has the name already, or for bounds that no batch can keep.
+    Raises ImproperlyConfigured when another function has the name already, or for options that no task can have.
     """
     _check_bounds(batch, max_batch, max_batch_bytes)
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
+        named = function.__name__ if name is None else name
+        others = (other_queues,) if isinstance(other_queues, str) else other_queues
+        check_task(function, named, (queue, *others), timeout_seconds=timeout_seconds, max_attempts=max_attempts)
         registered = Task(
             function,
-            name=name or function.__name__,
+            name=named,
             queue=queue,
             timeout_seconds=timeout_seconds,
             max_attempts=max_attempts,
@@ -89,7 +93,7 @@ def task(
             keeps_successes=keeps_successes,
             startable=startable,
             needs_operate=needs_operate,
-            other_queues=other_queues,
+            other_queues=others,
         )
         register(registered)
         return registered

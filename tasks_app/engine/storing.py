@@ -9,15 +9,16 @@ from msgspec.structs import replace
 
 from tasks_app.engine.attempt import Attempt
 from tasks_app.engine.database import is_servers_fault
+from tasks_app.engine.enqueueing import MAX_ROW_ID
 from tasks_app.engine.flow_rows import links_to_keep
 from tasks_app.engine.job_fields import is_job_id
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import class_name, storable_text, storable_value
+from tasks_app.engine.task_options import MAX_TASK_CHARS
 
 logger = logging.getLogger(__name__)
 
-MAX_TASK_CHARS = 100
 MAX_CLASS_CHARS = 200
 MAX_REASON_CHARS = 500
 UNSTORABLE = "UnstorableJob"
@@ -94,7 +95,7 @@ def _bare(job: FinishedJob, error: Exception) -> FinishedJob:
         error_message=f"{message} {reason}".strip(),
         worker_host=job.worker_host,
         worker_pid=job.worker_pid,
-        requested_by_id=job.requested_by_id,
+        requested_by_id=job.requested_by_id if 0 < (job.requested_by_id or 0) <= MAX_ROW_ID else None,
         request_id=job.request_id,
         parent_id=job.parent_id,
         member_index=job.member_index,

@@ -47,6 +47,36 @@ def test_it_decides_when_to_try_again(policy, attempt, error, jitter, delay):
 
 
 @pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"queue": "nope"}, "its queues are 'nope', but there are positions, "),
+        ({"other_queues": "nope"}, "its queues are 'positions', 'nope'"),
+        ({"name": ""}, "its name is a text of 1 to 100 characters"),
+        ({"name": "x" * 101}, "its name is a text of 1 to 100"),
+        ({"timeout_seconds": 0}, "timeout_seconds=0: more than 0"),
+        ({"timeout_seconds": "60"}, "timeout_seconds='60'"),
+        ({"timeout_seconds": float("nan")}, "timeout_seconds=nan"),
+        ({"max_attempts": 0}, "max_attempts=0: a whole number from 1 is meant"),
+        ({"max_attempts": 1.5}, "max_attempts=1.5"),
+        ({"max_attempts": "3"}, "max_attempts='3'"),
+    ],
+)
+def test_a_task_that_could_never_run_is_refused_where_it_is_declared(options, words):
+    def refused_task() -> None: ...
+
+    with pytest.raises(ImproperlyConfigured, match=words):
+        task(**{"queue": "positions", **options})(refused_task)
+    assert "refused_task" not in {one.name for one in registered_tasks()}
+
+
+def test_a_coroutine_is_refused_where_it_is_declared():
+    async def refused_coroutine() -> None: ...
+
+    with pytest.raises(ImproperlyConfigured, match="nothing would await"):
+        task(queue="positions")(refused_coroutine)
+
+
+@pytest.mark.parametrize(
     ("text", "state"),
     [
         ("queued", "queued"),

@@ -141,6 +141,12 @@ def test_a_unique_key_is_a_text(key):
         ({"countdown": "60"}, "is no countdown: seconds are meant"),
         ({"timeout_seconds": "60"}, "is no time limit: seconds are meant"),
         ({"requested_by": "ana"}, "is nobody: a user or the id of one is meant"),
+        ({"countdown": True}, "is no countdown: seconds are meant"),
+        ({"timeout_seconds": True}, "is no time limit: seconds are meant"),
+        ({"requested_by": True}, "is nobody: a user or the id of one is meant"),
+        ({"requested_by": 2**63}, "is nobody: a user or the id of one is meant"),
+        ({"schedule_id": "9"}, "is no schedule: the id of one is meant"),
+        ({"retry_of": "ab"}, "is no job id: a UUID is meant"),
         ({"job_id": "ab"}, "is no job id: a UUID is meant"),
         ({"job_id": 7}, "is no job id"),
     ],
@@ -169,6 +175,9 @@ def test_each_way_of_enqueueing_wants_a_uuid(make):
     [
         lambda: probe.probe_add.apply_async(1),
         lambda: probe.probe_add.apply_async((), ["number"]),
+        lambda: double_outer.apply_async("a"),  # Celery's classic: args=("a") is no tuple
+        lambda: probe.probe_add.apply_async({1}),
+        lambda: probe.probe_add.si(1).task.apply_async({1: 2}),
         lambda: probe.probe_add.enqueue_many([1, 2]),
         lambda: probe.probe_add.enqueue_group([1, 2]),
     ],
@@ -177,6 +186,33 @@ def test_arguments_that_are_no_list_are_refused_with_a_sentence(make):
     with inline_jobs() as jobs, pytest.raises(InvalidArguments, match="are a list or tuple, those by name a dict"):
         make()
     assert jobs.finished == []
+
+
+def test_many_calls_of_one_id_are_refused_instead_of_losing_all_but_one():
+    job_id = uuid.uuid4()
+    with inline_jobs() as jobs, pytest.raises(InvalidArguments, match="the same job id"):
+        probe.probe_add.enqueue_many([(1,), (2,)], job_ids=[job_id, job_id])
+    assert jobs.finished == []
+
+
+def test_indexes_of_a_group_are_whole_numbers():
+    with inline_jobs() as jobs, pytest.raises(InvalidArguments, match="are whole numbers"):
+        double_number.enqueue_group([(1,)], indexes=[["0"]])
+    assert jobs.finished == []
+
+
+@pytest.mark.parametrize("seconds", ["3", -1, float("nan"), True])
+def test_a_wait_is_a_number_of_seconds(seconds):
+    with inline_jobs(), pytest.raises(InvalidArguments, match="is no number of seconds to wait"):
+        probe.probe_add.delay(1).get(timeout=seconds)
+
+
+def test_the_reason_of_a_cancellation_is_a_text():
+    with inline_jobs():
+        job = probe.probe_add.apply_async([1], countdown=60)
+        with pytest.raises(InvalidArguments, match="is no reason"):
+            job.cancel(True)
+        assert job.state == "scheduled"
 
 
 def test_jobs_that_enqueue_jobs_and_many_at_once_run_too():

@@ -20,7 +20,7 @@ from tasks_app.engine.django_tasks.options import engine_queue, option
 from tasks_app.engine.django_tasks.running import run_attempt
 from tasks_app.engine.errors import UnknownTask
 from tasks_app.engine.retry import RetryPolicy
-from tasks_app.engine.storing import MAX_TASK_CHARS
+from tasks_app.engine.task_options import MAX_TASK_CHARS
 
 
 class DeclaredTask(registered_task.Task[..., Any]):

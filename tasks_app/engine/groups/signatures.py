@@ -269,6 +269,8 @@ def group_of_calls(
     )
     places = tuple(map(tuple, indexes)) if indexes is not None else ()
     check_numbers(GROUP, len(members), len(members))
+    if not all(type(place) is int for numbers in places for place in numbers):
+        raise InvalidArguments("The indexes of a call are whole numbers.")
     if indexes is not None and len(places) != len(members):
         raise InvalidArguments(f"{len(members)} calls, but {len(places)} lists of indexes.")
     return Step(

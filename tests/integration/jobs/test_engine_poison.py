@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +15,8 @@ from tasks_app.engine import JobState
 from tasks_app.engine.connection import client
 from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.errors import PermanentError
+from tasks_app.engine.records import FinishedJob
+from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import JobQueue
 from tasks_app.engine.workers.joblog import JobLogHandler, capture_logs
 from tasks_app.engine.workers.worker import Worker
@@ -50,6 +55,14 @@ def test_it_keeps_one_row_of_whatever_a_task_raises(run_jobs, kind):
     assert (job.state, job.attempt_count) == ("failed", 1)
     assert job.error_class
     assert "poison.py" in job.traceback or kind in ("no class",)
+
+
+def test_a_row_is_written_whoever_the_message_says_has_asked_for_the_job():
+    """A message of an older release. The worker would try to write it for ever, and the jobs beside it would wait."""
+    now, job_id = timezone.now(), str(uuid4())
+    stored = store_rows([FinishedJob(job_id, "probe_add", "positions", "succeeded", now, now, requested_by_id=2**70)])
+    assert [row.requested_by_id for row in stored] == [None]
+    assert Job.objects.get(pk=job_id).error_class == "UnstorableJob"
 
 
 @pytest.mark.parametrize(
