@@ -38,7 +38,7 @@ class PayloadTooLarge(EngineError):
 
 
 class NotOffered(EngineError):
-    """django-q2 offers this and the engine does not: the message names the alternative."""
+    """django-q2 or Celery offers this and the engine does not: the message names the alternative."""
 
     code = "not_offered"
 

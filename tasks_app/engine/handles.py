@@ -10,11 +10,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Protocol
 from uuid import UUID, SafeUUID
 
 import redis
 
+from tasks_app.engine.celery_names import RESULT_NAMES, RESULT_OPTIONS, missing, refuse_options
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import BLOCK_MS, client
 from tasks_app.engine.context import current_job
@@ -48,6 +49,11 @@ class JobHandle(UUID):
         _set(self, "is_safe", SafeUUID.unknown)
         _set(self, "_queue", queue)
 
+    if not TYPE_CHECKING:  # to type checkers every name would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(self, name, RESULT_NAMES)
+
     @property
     def id(self) -> str:
         """The id as text."""
@@ -69,20 +75,22 @@ class JobHandle(UUID):
         ended = ended_job(self)
         return ended.result if ended else None
 
-    def wait(self, timeout_seconds: float | None = None) -> bool:
+    def wait(self, timeout_seconds: float | None = None, **others: Never) -> bool:
         """Wait until the job has ended, or for so many seconds; return whether it has ended.
 
         Raises UnknownJob, and WouldDeadlock inside a task of the same queue.
         """
+        refuse_options("wait", others, RESULT_OPTIONS)
         if not _is_wait(timeout_seconds):
             raise InvalidArguments(f"{timeout_seconds!r} is no number of seconds to wait.")
         return _asked[-1].wait(self, timeout_seconds)
 
-    def get(self, timeout: float | None = None) -> Any:
+    def get(self, timeout: float | None = None, **others: Never) -> Any:
         """Wait for the end of the job, for at most `timeout` seconds, and return what its task returned.
 
         Raises TimeoutError when it has not ended by then, JobFailed when it failed or was cancelled; and as `wait`.
         """
+        refuse_options("get", others, RESULT_OPTIONS)
         ended = ended_job(self) if self.wait(timeout) else None
         if ended is None:
             raise TimeoutError(f"Job {self} has not ended within {timeout} seconds.")
@@ -98,13 +106,14 @@ class JobHandle(UUID):
         """
         return [JobHandle(job_id) for job_id in _asked[-1].children(self)]
 
-    def cancel(self, reason: str = "") -> JobState:
+    def cancel(self, reason: str = "", **others: Never) -> JobState:
         """Cancel the job if it waits, ask it to stop if it runs; return its state after that.
 
         A group or chain is running until its members have ended; those that wait are cancelled with it.
 
         Raises UnknownJob, QueueUnavailable, and InvalidArguments for a reason that is no text.
         """
+        refuse_options("cancel", others, RESULT_OPTIONS)
         if not isinstance(reason, str):
             raise InvalidArguments(f"{reason!r:.100} is no reason: a text is meant.")
         return _asked[-1].cancel(self, reason)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from datetime import datetime
-from typing import Any, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Never, NoReturn, ParamSpec, TypeVar
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +15,7 @@ from django.db import transaction
 from tasks_app.engine.arguments import ArgumentChecker, check_unique_key, checked_job_id
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.batches import MAX_BATCH_BYTES, BatchFunction
+from tasks_app.engine.celery_names import CALL_OPTIONS, TASK_NAMES, missing, refuse_options
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import InvalidArguments
@@ -104,6 +105,11 @@ class Task(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         return self.function(*args, **kwargs)
 
+    if not TYPE_CHECKING:  # to type checkers every name would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(self, name, TASK_NAMES)
+
     @property
     def summary(self) -> str:
         """Return the first paragraph of the docstring on one line, for lists of tasks."""
@@ -164,14 +170,17 @@ class Task(Generic[P, R]):
         retry_of: UUID | None = None,
         timeout_seconds: float | None = None,
         is_whole: bool = False,
+        **others: Never,
     ) -> JobHandle:
         """Enqueue a call and return its job id, which can be asked for state and result.
 
         `countdown` (seconds) or `eta` (aware datetime) delay the start. The same `job_id` twice makes one job. While a job with
         `unique_key` lives, enqueueing the same key (in the same lane) returns that job's id. `priority` is high, normal or low
         within the queue. `requested_by` is a user or a user id. `timeout_seconds` takes the place of the task's time limit. A
-        call that `is_whole` is not split. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable.
+        call that `is_whole` is not split. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable, and
+        NotOffered for `others`, the options of Celery.
         """
+        refuse_options("apply_async", others, CALL_OPTIONS)
         kwargs = kwargs or {}
         call = self.arguments.check(args, kwargs)
         parts = self.parts(args, kwargs) if self.split and not is_whole else ()

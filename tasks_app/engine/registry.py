@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Never
 
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.batches import MAX_BATCH_BYTES, MAX_BATCH_JOBS, BatchFunction
+from tasks_app.engine.celery_names import TASK_OPTIONS, refuse_options
 from tasks_app.engine.errors import UnknownTask
 from tasks_app.engine.groups.signatures import Call
 from tasks_app.engine.handles import JobHandle
@@ -25,7 +26,7 @@ UNKNOWN_TASK = "unknown"
 
 
 def task(
-    *,
+    *positional: Never,
     queue: str,
     name: str | None = None,
     timeout_seconds: float | None = None,
@@ -43,6 +44,7 @@ def task(
     startable: bool = True,
     needs_operate: bool = True,
     other_queues: Sequence[str] = (),
+    **others: Never,
 ) -> Callable[[Callable[P, R]], Task[P, R]]:
     """Register the decorated function under its own name (or `name`).
 
@@ -67,8 +69,12 @@ def task(
     With `startable=False` only code makes jobs of the task: it is not among those that people may start. `other_queues` are
     further queues on which code may put a job of it: `get_task(name).on_queue(queue)`.
 
-    Raises ImproperlyConfigured when another function has the name already, or for options that no task can have.
+    Raises ImproperlyConfigured when another function has the name already, or for options that no task can have, and
+    NotOffered for `others`, the options of Celery.
     """
+    if positional:
+        raise ImproperlyConfigured("Options of @task are named: @task(queue=..., name=...).")
+    refuse_options("@task", others, TASK_OPTIONS)
     _check_bounds(batch, max_batch, max_batch_bytes)
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
@@ -119,6 +125,8 @@ def register(registered: Task[Any, Any]) -> None:
 
 def get_task(name: str) -> Task[Any, Any]:
     """Return the task registered under `name`; a dotted path to it is accepted too. Raises UnknownTask."""
+    if not isinstance(name, str):
+        raise UnknownTask(f"{name!r:.100} is no name of a task.")
     found = _registry.get(name) or _registry.get(name.rpartition(".")[2] if "." in name else "")
     if found is None or ("." in name and f"{found.function.__module__}.{found.function.__name__}" != name):
         raise UnknownTask(f"{UnknownTask.NOT_REGISTERED} {name!r}.")

@@ -12,15 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Never, NoReturn, Protocol, Self
 from uuid import UUID, uuid4
 
 import msgspec
 
 from tasks_app.engine.arguments import ArgumentChecker, checked_job_id, encode_json
 from tasks_app.engine.backends import current_backend
+from tasks_app.engine.celery_names import SIGNATURE_NAMES, SIGNATURE_OPTIONS, missing, refuse_options
 from tasks_app.engine.enqueueing import JobOptions
-from tasks_app.engine.errors import InvalidArguments
+from tasks_app.engine.errors import InvalidArguments, NotOffered
 from tasks_app.engine.flows import CHAIN, ERROR_ARGUMENTS, GROUP, NO_CALL, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.splitting import split_step
@@ -55,6 +56,15 @@ class Signature:
     callbacks: tuple[Signature, ...] = ()
     error_callbacks: tuple[Signature, ...] = ()
 
+    if not TYPE_CHECKING:  # to type checkers every name would exist
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(self, name, SIGNATURE_NAMES)
+
+    def __call__(self, *args: Never, **kwargs: Never) -> NoReturn:
+        """Refuse: Celery runs the job here. Raises NotOffered."""
+        raise NotOffered("A signature is not called: delay() makes its job, and its task, called itself, runs here.")
+
     def on_success(self, *callbacks: Signature) -> Self:
         """Return this signature with callbacks that get its result as their first argument. Raises InvalidArguments."""
         for callback in map(checked, callbacks):
@@ -70,25 +80,29 @@ class Signature:
             callback.step(leading=ERROR_ARGUMENTS)
         return self._within_depth(replace(self, error_callbacks=(*self.error_callbacks, *callbacks)))
 
-    def delay(self) -> JobHandle:
+    def delay(self, *args: Never, **kwargs: Never) -> JobHandle:
         """Make the job and return its id. Errors as in `apply_async`."""
-        return self.apply_async()
+        return self.apply_async(*args, **kwargs)
 
     def apply_async(
         self,
-        *,
+        *args: Never,
         countdown: float | None = None,
         eta: datetime | None = None,
         job_id: UUID | None = None,
         priority: str = "normal",
         requested_by: Any = None,
+        **others: Never,
     ) -> JobHandle:
         """Make the job and return its id. The options are those of `Task.apply_async`; members and callbacks inherit
         `priority` and `requested_by`, and the first members wait for `countdown` or `eta`.
 
         The same `job_id` twice makes it once. Raises InvalidArguments, PayloadTooLarge, QueueFull, QueueUnavailable; after
-        the last one a group may be made nevertheless.
+        the last one a group may be made nevertheless. Raises NotOffered for `args` and `others`, as Celery has them.
         """
+        if args:
+            raise NotOffered("The arguments of a signature are given when it is made: task.s(...).")
+        refuse_options("apply_async", others, SIGNATURE_OPTIONS)
         options = JobOptions(
             countdown=countdown,
             eta=eta,
@@ -207,23 +221,24 @@ class Composed(Signature):
         return sum(one.count() for one in self.members)
 
 
-def group(signatures: Iterable[Signature]) -> Composed:
-    """Return a group: its members run at any time and in any order, and its result is the list of theirs.
+def group(*signatures: Signature | Iterable[Signature]) -> Composed:
+    """Return a group of signatures, or of a list of them: they run at any time and in any order.
 
-    It fails when one of them fails, after all have ended. Raises InvalidArguments.
+    Its result is the list of theirs. It fails when one of them fails, after all have ended. Raises InvalidArguments.
     """
-    members = tuple(map(checked, signatures))
+    members = _listed(signatures)
     names = {one.task.name if isinstance(one, Call) else "" for one in members}
     return Composed(kind=GROUP, members=members, name=names.pop() if len(names) == 1 and "" not in names else GROUP)
 
 
-def chain(*signatures: Signature) -> Composed:
-    """Return a chain: each step gets the result of the one before as its first argument (unless it was made with `si`).
+def chain(*signatures: Signature | Iterable[Signature]) -> Composed:
+    """Return a chain of signatures, or of a list of them.
 
-    Its result is that of the last step. It ends with the first step that fails. Raises InvalidArguments.
+    Each step gets the result of the one before as its first argument (unless it was made with `si`). Its result is that
+    of the last step. It ends with the first step that fails. Raises InvalidArguments.
     """
     steps: list[Signature] = []
-    for one in map(checked, signatures):
+    for one in _listed(signatures):
         is_plain_chain = (
             isinstance(one, Composed) and one.kind == CHAIN and not one.callbacks and not one.error_callbacks
         )
@@ -235,6 +250,12 @@ def chord(header: Composed | Iterable[Signature], callback: Signature) -> Compos
     """Return a chain of a group and a callback that gets the list of its results. Raises InvalidArguments."""
     members = header if isinstance(header, Composed) else group(header)
     return replace(chain(members, callback), name="chord")
+
+
+def _listed(signatures: Sequence[Any]) -> tuple[Signature, ...]:
+    """Return the signatures, which may come as one list. Raises InvalidArguments."""
+    is_list = len(signatures) == 1 and isinstance(signatures[0], Iterable)
+    return tuple(map(checked, signatures[0] if is_list else signatures))
 
 
 def check_numbers(kind: str, members: int, calls: int) -> None:
