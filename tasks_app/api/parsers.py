@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import zlib
 from typing import Any
 
@@ -93,14 +95,37 @@ def too_large(max_bytes: int) -> TooLarge:
     return TooLarge(_("The body is too large; at most %(max_bytes)d bytes are accepted.") % {"max_bytes": max_bytes})
 
 
+class _NamedTwice(Exception):
+    """An object has two members of this name."""
+
+
 def decode_json(body: bytes) -> Any:
-    """The value of a JSON text. Raises ParseError."""
+    """The value of a JSON text, which may begin with a byte order mark. Raises ParseError.
+
+    Of two members with one name JSON's readers take either one and drop the other: both are refused.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
-        return msgspec.json.decode(body)
+        value = msgspec.json.decode(body)
+        if body.count(b":") > 1:
+            json.loads(body, object_pairs_hook=_object_of)
+        return value
+    except _NamedTwice as error:
+        detail = _("The body has “%(name)s” twice in one object.") % {"name": str(error)[:100]}
+        raise ParseError(detail, "named_twice") from None
     except RecursionError as error:
         raise ParseError(_("The body is nested too deeply."), "too_deep") from error
     except ValueError as error:  # msgspec's errors, invalid UTF-8 and integers too long to read are all ValueErrors
         raise ParseError(_("The body is not valid JSON: %(reason)s") % {"reason": error}, "not_json") from error
+
+
+def _object_of(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if name in found:
+            raise _NamedTwice(name)
+        found[name] = value
+    return found
 
 
 def raw_json_body(request: Request, max_bytes: int) -> bytes:

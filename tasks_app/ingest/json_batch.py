@@ -7,6 +7,7 @@ the sender itself found to be wrong. An alarm (`attributes.alarm`) needs no plac
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -133,8 +134,10 @@ def decode_json(body: bytes) -> object:
     """The value of a JSON text. What JSON or Unicode does not have comes as what the rules can judge.
 
     That is a text for a number that is none (NaN, Infinity, 1e999), and NUL for the escape of half a character: a text
-    can do without it, an id cannot. Raises BodyError not_json or too_deep; no other exception comes out.
+    can do without it, an id cannot. A byte order mark in front is left out. Raises BodyError not_json or too_deep; no other
+    exception comes out.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     try:
         try:
             return msgspec.json.decode(body)

@@ -133,6 +133,10 @@ def test_it_keeps_the_good_ones_of_a_batch_with_bad_ones():
     assert [(bad.index, bad.code) for bad in batch.rejected] == [(1, "invalid_latitude"), (2, "not_an_object")]
 
 
+def test_a_byte_order_mark_in_front_of_a_body_is_left_out():
+    assert decode(b"\xef\xbb\xbf" + json.dumps([GOOD]).encode()) == [GOOD]
+
+
 @pytest.mark.parametrize("body", [json.dumps([GOOD, FULL]), json.dumps({"positions": [GOOD, FULL], "x": 1})])
 def test_it_accepts_a_list_and_an_object_with_positions(body):
     assert decode(body) == [GOOD, FULL]

@@ -252,7 +252,7 @@ def chord(header: Composed | Iterable[Signature], callback: Signature) -> Compos
     return replace(chain(members, callback), name="chord")
 
 
-def _listed(signatures: Sequence[Any]) -> tuple[Signature, ...]:
+def _listed(signatures: Sequence[Any]) -> tuple[Any, ...]:
     """Return the signatures, which may come as one list. Raises InvalidArguments."""
     is_list = len(signatures) == 1 and isinstance(signatures[0], Iterable)
     return tuple(map(checked, signatures[0] if is_list else signatures))

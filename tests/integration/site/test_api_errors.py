@@ -108,6 +108,20 @@ BAD_BODIES = {
 }
 
 
+@pytest.mark.parametrize("body", [b'{"days": 5, "days": 500}', b'{"days": 5, "a": [{"b": 1, "c": 2, "b": 3}]}'])
+def test_a_body_with_a_name_twice_is_refused_instead_of_losing_one_value(staff_api, body):
+    answer = staff_api.generic("POST", "/api/tasks/cleanup/events", body, content_type="application/json")
+    assert_problem(answer, 400, "named_twice")
+    assert "twice in one object" in answer.json()["detail"]
+
+
+def test_a_byte_order_mark_in_front_of_a_body_is_left_out(api):
+    answer = api.generic(
+        "POST", "/api/auth/login", b'\xef\xbb\xbf{"username": "x", "password": "y"}', "application/json"
+    )
+    assert_problem(answer, 401, "authentication_failed")
+
+
 @pytest.mark.parametrize("name", BAD_BODIES)
 @pytest.mark.parametrize(
     "path",
