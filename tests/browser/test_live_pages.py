@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.urls import reverse
 from playwright.sync_api import Page, Route, expect
 
@@ -81,6 +82,24 @@ def test_a_page_says_when_its_answer_does_not_come_or_what_it_shows_is_gone(visi
     visit.page.route("**/job/**", lambda route: route.fulfill(status=404))
     expect(trouble).to_have_text("This is no longer there, or you may no longer see it.")
     visit.troubles.clear()
+
+
+def test_a_page_whose_reader_is_logged_out_asks_again_when_they_come_back(visit):
+    """It asked every few seconds for as long as it was open, and was answered with the page to log in."""
+    job_id = get_task("cleanup_cache").apply_async(countdown=900)
+    visit.page.clock.install()
+    visit.log_in()
+    visit.open("admin:tasks_app_job_change", job_id)
+    Session.objects.all().delete()
+    visit.page.clock.run_for(3_000)
+    trouble = visit.page.locator("[data-live-trouble]")
+    expect(trouble).to_have_text("You are logged out.")
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url))
+    visit.page.clock.run_for(120_000)
+    assert asked == []
+    with visit.page.expect_request("**/job/**"):
+        visit.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_what_changes_while_an_answer_is_awaited_is_asked_for_again(visit):

@@ -9,9 +9,12 @@
   const KEY = "tracker.live";
   const TICKS = "input.action-select";
   const LONGEST_ANSWER_MS = 20000;
+  const LONGEST_PAUSE_MS = 30000;
   // What a reader scrolls within the part.
   const SCROLLED = ".tk-pre, .tk-scroll";
   const seconds = Number(live.dataset.live) || 3;
+  let pauseMs = seconds * 1000;
+  let restsUntil = 0;
   let busy = false;
   let isMissed = false;
 
@@ -20,10 +23,13 @@
 
   const isInUse = (node) => node.contains(document.activeElement) || String(window.getSelection()) !== "";
 
-  // What stands on the page is old until the server answers again.
+  // What stands on the page is old until the server answers again: it is asked with growing pauses. A page that is gone, or whose
+  // reader is logged out, asks when they come back to it.
   function say(what) {
     const text = trouble.dataset[what] ?? "";
     if (trouble.textContent !== text) trouble.textContent = text;
+    restsUntil = { "": 0, lost: Date.now() + pauseMs * (0.5 + Math.random() / 2) }[what] ?? Infinity;
+    pauseMs = what === "lost" ? Math.min(LONGEST_PAUSE_MS, pauseMs * 2) : seconds * 1000;
   }
 
   async function refresh() {
@@ -88,5 +94,5 @@
   // Whoever comes back to a page, or to the network, does not wait until it is time.
   document.addEventListener("visibilitychange", refresh);
   window.addEventListener("online", refresh);
-  setInterval(refresh, seconds * 1000);
+  setInterval(() => Date.now() >= restsUntil && refresh(), seconds * 1000);
 })();
