@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 from redis import RedisError
 
 from tasks_app.engine import EngineError, get_task
@@ -168,7 +168,10 @@ def _try_again(now: datetime) -> int:
 
 
 def _some_devices(commands: QuerySet[Command]) -> list[int]:
-    return list(commands.order_by("device_id").values_list("device_id", flat=True).distinct()[:MOST])
+    """Those that were tried longest ago: further ones of many get their turn, whatever their numbers."""
+    devices = commands.order_by().values("device_id").annotate(tried_at=Min("last_tried_at"))
+    ordered = devices.order_by(F("tried_at").asc(nulls_first=True), "device_id")
+    return list(ordered.values_list("device_id", flat=True)[:MOST])
 
 
 def _connected(commands: QuerySet[Command]) -> list[int]:

@@ -109,6 +109,16 @@ def test_an_unanswered_command_is_unconfirmed_and_lets_the_next_one_go(device, o
     assert way.taken == [second.pk]
 
 
+def test_the_sweep_has_all_of_many_tried_in_turn(device, make_device, operator, way, run_jobs, monkeypatch):
+    monkeypatch.setattr("tasks_app.services.commands.sweeping.MOST", 1)
+    commands = [ask(one, operator) for one in (device, make_device(), make_device())]
+    for _turn in commands:
+        assert sweep() == {"tried": 1}
+        run_jobs("notifications")
+        long_ago(Command.objects.get(pk=way.taken[-1]), last_tried_at=60)
+    assert set(way.taken) == {command.pk for command in commands}
+
+
 def test_the_sweep_has_those_sent_that_wait(device, operator, way, run_jobs):
     command = ask(device, operator)
     assert sweep() == {"tried": 1}
