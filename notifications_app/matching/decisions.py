@@ -169,7 +169,7 @@ def decide(rule: RuleValue, event: EventValue, context: Context) -> list[Decisio
         return [Decision(rule, None, Outcome.NO, Reason.NOBODY)]
     is_late = not _is_fresh(event, context)
     if rule.cooldown and not is_late:
-        context.notified_at[rule.id, event.device_id, event.kind] = event.occurred_at
+        context.notified_at[rule.id, event.device_id, event.kind] = happened_at(event, context)
     return [_for_person(rule, event, user_id, is_late, context) for user_id in sorted(named)]
 
 
@@ -202,9 +202,14 @@ def _refusal_in_time(rule: RuleValue, event: EventValue, context: Context) -> Re
     if _is_over(event) and rule.min_duration and not context.expressly and _duration(event) < rule.min_duration:
         return Reason.TOO_SHORT
     notified_at = context.notified_at.get((rule.id, event.device_id, event.kind)) if rule.cooldown else None
-    if notified_at is not None and event.occurred_at - notified_at < rule.cooldown:
+    if notified_at is not None and happened_at(event, context) - notified_at < rule.cooldown:
         return Reason.COOLDOWN
     return None
+
+
+def happened_at(event: EventValue, context: Context) -> datetime:
+    """The time of an event for cooldowns; of a tracker whose clock is ahead now, else it would silence those that follow."""
+    return min(event.occurred_at, context.now)
 
 
 def is_fresh(event: EventValue, *, now: datetime, max_age: timedelta) -> bool:

@@ -18,6 +18,7 @@ from notifications_app.matching.decisions import (
     RuleIndex,
     decide,
     gathered_at,
+    happened_at,
 )
 from notifications_app.matching.event_traits import traits_of
 
@@ -85,7 +86,7 @@ def collect(
     results, notified = MatchResults(), Counter(notified_lately)
     for event in sorted(events, key=lambda event: event.occurred_at):
         decisions = [one for rule in index.candidates(event) for one in decide(rule, event, context)]
-        _note_rules(decisions, event, results)
+        _note_rules(decisions, event, results, context)
         for user_id, alert in _alerts(decisions, event).items():
             if notified[user_id] < flood_at or traits_of(event.kind).is_urgent:
                 notified[user_id] += 1
@@ -97,7 +98,7 @@ def collect(
     return results
 
 
-def _note_rules(decisions: Iterable[Decision], event: EventValue, results: MatchResults) -> None:
+def _note_rules(decisions: Iterable[Decision], event: EventValue, results: MatchResults, context: Context) -> None:
     """Add cooldowns, waits and escalations, which belong to the rule and not to a person."""
     wanting = {}
     for one in decisions:
@@ -107,7 +108,7 @@ def _note_rules(decisions: Iterable[Decision], event: EventValue, results: Match
             wanting[one.rule.id] = one.rule
     for rule in wanting.values():
         if rule.cooldown:
-            results.cooldowns[rule.id, event.device_id, event.kind] = event.occurred_at
+            results.cooldowns[rule.id, event.device_id, event.kind] = happened_at(event, context)
         if rule.escalates and event.id is not None:
             results.escalations.append((rule.id, event.id))
         if rule.sends_command and event.id is not None:

@@ -41,13 +41,15 @@ def make_geofence(fleet: Fleet, name: str = "Depot") -> Geofence:
     return Geofence.objects.create(fleet=fleet, name=name, area=CIRCLE)
 
 
-def record_events(device: Device, *kinds: str, occurred_at: datetime | None = None, **fields) -> list[Event]:
+def record_events(
+    device: Device, *kinds: str, occurred_at: datetime | None = None, matched_at: datetime | None = None, **fields
+) -> list[Event]:
     """Write events and tell the receivers, in one transaction, as the position pipeline does."""
     at = occurred_at or timezone.now()
     with transaction.atomic():
         events = Event.objects.bulk_create(Event(device=device, kind=kind, occurred_at=at, **fields) for kind in kinds)
         events_recorded.send(sender=Event, events=events)
-    match_outbox()
+    match_outbox(now=matched_at)
     return events
 
 

@@ -215,6 +215,16 @@ def test_it_is_silent_for_a_while_after_it_notified(notified_ago, happening, rea
     assert decision.reason is reason
 
 
+def test_an_event_of_a_clock_that_is_ahead_silences_its_device_for_the_cooldown_only():
+    rules = RuleIndex([rule(cooldown=AN_HOUR)])
+    ahead = collect([event(occurred_at=NOW + timedelta(hours=20))], rules, context(), notified_lately={}, flood_at=100)
+    assert set(ahead.cooldowns.values()) == {NOW}
+    for later, count in ((timedelta(minutes=59), 0), (AN_HOUR, 1)):
+        at = context(now=NOW + later, notified_at=dict(ahead.cooldowns))
+        found = collect([event(id=2, occurred_at=NOW + later)], rules, at, notified_lately={}, flood_at=100)
+        assert len(found.alerts) == count
+
+
 def test_a_cooldown_holds_among_events_of_one_batch_in_the_order_of_time():
     events = [event(id=2, occurred_at=NOW), event(id=1, occurred_at=NOW - timedelta(minutes=1)), event("alarm", id=3)]
     found = collect(
