@@ -19,7 +19,7 @@ from notifications_app.models import (
     NotificationPreference,
     Rule,
 )
-from notifications_app.services.events import look_again, write_outbox
+from notifications_app.services.events import look_at_escalations, look_at_pending, write_outbox
 from notifications_app.services.system import alert_administrators, limits_by, switch_off_unlimited
 from tasks_app.engine import enqueue_on_commit
 from tasks_app.models import Device, Event, Fleet, Geofence
@@ -51,8 +51,13 @@ def notify_of_schedule(*, name: str, error: str, **_signal: Any) -> None:
 
 
 @receiver(post_save, sender=EscalationStep, dispatch_uid="notifications_app.changed_step")
-def look_at_escalations(instance: EscalationStep, **_signal: Any) -> None:
-    look_again(instance.rule_id, now=timezone.now())
+def look_by_changed_step(instance: EscalationStep, **_signal: Any) -> None:
+    look_at_escalations(instance.rule_id, now=timezone.now())
+
+
+@receiver(post_save, sender=Rule, dispatch_uid="notifications_app.changed_rule")
+def look_by_changed_rule(instance: Rule, **_signal: Any) -> None:
+    look_at_pending(instance.pk, now=timezone.now())
 
 
 @receiver(pre_delete, sender=Device, dispatch_uid="notifications_app.limits_by_device")

@@ -52,7 +52,7 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
         return notified
 
 
-def look_again(rule_id: int, *, now: datetime) -> None:
+def look_at_escalations(rule_id: int, *, now: datetime) -> None:
     """Have the escalations of a rule whose steps changed looked at now, as the next step may be due sooner."""
     Escalation.objects.filter(rule=rule_id, due_at__gt=now).update(due_at=now)
 

@@ -28,6 +28,11 @@ def send_pending_alerts(*, now: datetime) -> int:
     return notified
 
 
+def look_at_pending(rule_id: int, *, now: datetime) -> None:
+    """Have the pending alerts of a rule that changed looked at now, as it may ask for less than before."""
+    WaitingAlert.objects.filter(rule=rule_id, due_at__gt=now).update(due_at=now)
+
+
 def _send_one(pending_id: int, *, now: datetime) -> int:
     with transaction.atomic():
         pending = (
@@ -47,7 +52,7 @@ def _send_one(pending_id: int, *, now: datetime) -> int:
         values = event_values([event], devices, rules)
         due_at = (values[0].began_at or values[0].occurred_at) + duration
         if due_at > now:
-            # The rule asks for longer than when the alert began to wait.
+            # The rule asks for longer than when the alert began to wait, or was changed and still asks for as long.
             WaitingAlert.objects.filter(pk=pending.pk).update(due_at=due_at)
             return 0
         pending.delete()

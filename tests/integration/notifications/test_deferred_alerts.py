@@ -100,7 +100,8 @@ def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_devi
         record_events(device, EventKind.OVERSPEED, occurred_at=start + timedelta(minutes=minutes))
     record_events(device, EventKind.IGNITION_ON)
     record_events(make_device(), EventKind.OVERSPEED)
-    record_events(device, EventKind.OVERSPEED, occurred_at=start + timedelta(minutes=31))
+    over = start + timedelta(minutes=31)
+    record_events(device, EventKind.OVERSPEED, occurred_at=over, matched_at=over)
     assert len(notified_users()) == 4
 
 
@@ -168,6 +169,15 @@ def test_an_alert_goes_on_waiting_where_its_rule_asks_for_longer_meanwhile(devic
     rule.save()
     now = timezone.now()
     assert [send_pending_alerts(now=now + timedelta(minutes=minutes)) for minutes in (6, 29, 31, 32)] == [0, 0, 1, 0]
+
+
+def test_an_alert_waits_no_longer_than_its_rule_asks_for_meanwhile(device, fleet, operator):
+    rule = make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=60)
+    record_events(device, EventKind.OVERSPEED)
+    rule.min_duration_minutes = 5
+    rule.save()
+    now = timezone.now()
+    assert [send_pending_alerts(now=now + timedelta(minutes=minutes)) for minutes in (1, 4, 6, 61)] == [0, 0, 1, 0]
 
 
 @pytest.fixture
