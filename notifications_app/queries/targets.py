@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
-from notifications_app.models import ChannelKind, Destination, EmailOptOut
+from django.db.models import Q, QuerySet
+
+from notifications_app.models import ChannelKind, Destination, EmailOptOut, Rule
 from notifications_app.models.kinds import CHANNEL_KINDS, MESSAGE_KINDS
 
 
@@ -69,6 +72,20 @@ def is_unsubscribed_from(message: MessageLike) -> bool:
     if not MESSAGE_KINDS[message.kind].can_be_unsubscribed:
         return False
     return _is_among(_opt_outs({message.user_id}), message)
+
+
+def kinds_without_email(user_id: int) -> set[str]:
+    """The kinds of events whose e-mails by rules this person unsubscribed from, where no other rule may e-mail them."""
+    left = EmailOptOut.objects.filter(user=user_id, rule__isnull=False).values("rule_id")
+    by_email = Rule.objects.filter(channels__contains=[ChannelKind.EMAIL.value])
+    unsubscribed = _kinds_of(by_email.filter(pk__in=left))
+    if not unsubscribed:
+        return set()
+    return unsubscribed - _kinds_of(by_email.exclude(pk__in=left).filter(Q(users=user_id) | Q(roles__len__gt=0)))
+
+
+def _kinds_of(rules: QuerySet[Rule]) -> set[str]:
+    return set(chain.from_iterable(rules.order_by().values_list("event_kinds", flat=True)))
 
 
 def _is_among(opt_outs: frozenset[tuple[int, int | str]], message: MessageLike) -> bool:

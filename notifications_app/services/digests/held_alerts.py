@@ -13,8 +13,9 @@ from django.db import transaction
 from notifications_app.matching.delivery_times import quiet_until
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
-from notifications_app.models import HeldAlert, HoldReason, Notification
+from notifications_app.models import ChannelKind, HeldAlert, HoldReason, Notification
 from notifications_app.queries.audience import person_of, read_people
+from notifications_app.queries.targets import kinds_without_email
 from notifications_app.services.notifications import notify_with_message
 from tasks_app.engine import current_job
 from tasks_app.queries.access import visible_devices
@@ -43,7 +44,7 @@ def _send_digest(user_id: int, *, now: datetime) -> int:
             ours.update(due_at=until)
             return 0
         ours.delete()
-        notified = _visible(_without_small_backlog(rows), people)
+        notified = _without_unsubscribed(_visible(_without_small_backlog(rows), people), user_id)
         if not notified:
             return 0
         message = digest_message(_lines(notified), at=now)
@@ -68,6 +69,19 @@ def _visible(rows: Sequence[HeldAlert], people: Sequence[AbstractUser]) -> list[
     devices = visible_devices(people[0]).filter(pk__in={row.device_id for row in rows}) if people else None
     seen = set(devices.values_list("pk", flat=True)) if devices is not None else set()
     return [row for row in rows if row.device_id in seen]
+
+
+def _without_unsubscribed(rows: Sequence[HeldAlert], user_id: int) -> list[HeldAlert]:
+    """Leave out e-mails of rules that the person unsubscribed from meanwhile, and what is left no channel by that."""
+    kinds = kinds_without_email(user_id)
+    kept = []
+    for row in rows:
+        if row.kind in kinds and ChannelKind.EMAIL in row.channels:
+            row.channels = [channel for channel in row.channels if channel != ChannelKind.EMAIL]
+            if not row.channels:
+                continue
+        kept.append(row)
+    return kept
 
 
 def _lines(rows: Sequence[HeldAlert]) -> list[DigestLine]:

@@ -160,6 +160,20 @@ def test_the_emails_of_a_rule_end_in_digests_too(sink, rule, fleet, operator, de
     assert Notification.objects.get().subject == "1 event gathered for you"
 
 
+def test_what_waits_for_a_digest_is_not_emailed_once_its_rule_was_unsubscribed_from(
+    sink, rule, fleet, operator, device, run_jobs
+):
+    NotificationPreference.objects.create(user=operator, digest_every_minutes=10)
+    record_events(device, EventKind.OVERSPEED)
+    make_rule(fleet, [operator], channels=["email"], kinds=["ignition_on"])
+    record_events(device, EventKind.IGNITION_ON)
+    EmailOptOut.objects.create(user=operator, rule=rule)
+    assert send_due_digests(now=timezone.now() + timedelta(minutes=11)) == 1
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert mail["Subject"] == "1 event gathered for you"
+
+
 def test_an_email_that_waits_is_not_sent_any_more_once_it_was_unsubscribed_from(
     sink, rule, operator, device, browser, run_jobs
 ):
