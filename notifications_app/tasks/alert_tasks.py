@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.utils import timezone
 
 from notifications_app.services import digests, events, system
-from tasks_app.engine import task
+from tasks_app.engine import current_job, task
 from tasks_app.queries.access import is_oneself, operates_device
 from tasks_app.services.argument_bounds import DeviceId, GeofenceId, Minutes, PlanId, RowId, SpeedKph, UserId
 
@@ -81,7 +81,8 @@ def send_system_alert(
 @task(queue="notifications")
 def dispatch_events(outbox_id: RowId) -> dict[str, int]:
     """Match the events of an outbox row against the rules and write the notifications."""
-    return events.process_outbox_row(outbox_id, now=timezone.now())
+    is_repeated = current_job().attempt > 1
+    return events.process_outbox_row(outbox_id, now=timezone.now(), is_repeated=is_repeated)
 
 
 @task(queue="notifications", schedulable=True)

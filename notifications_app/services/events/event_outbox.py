@@ -53,14 +53,18 @@ def enqueue_outbox_rows(outbox_ids: Sequence[int], *, priority: str = "normal") 
     return len(outbox_ids)
 
 
-def process_outbox_row(outbox_id: int, *, now: datetime) -> dict[str, int]:
+def process_outbox_row(outbox_id: int, *, now: datetime, is_repeated: bool = False) -> dict[str, int]:
     """Match the events of one outbox row, write the results and delete the row, in one transaction.
 
-    A row that is gone or locked by another job is left alone.
+    A row that is gone or locked by another job is left alone. One whose matching failed, or took longer than its job may, is
+    divided when that is repeated: so it gets small enough, and an event that cannot be notified holds up no other.
     """
     with transaction.atomic():
         row = EventDispatch.objects.select_for_update(skip_locked=True).filter(pk=outbox_id).first()
         if row is None:
+            return {"events": 0, "notifications": 0}
+        if is_repeated and len(row.event_ids) > 1:
+            _divide(row)
             return {"events": 0, "notifications": 0}
         # Kinds that no rule names are not read.
         wanted = Event.objects.filter(pk__in=row.event_ids, kind__in=wanted_kinds())
@@ -68,6 +72,15 @@ def process_outbox_row(outbox_id: int, *, now: datetime) -> dict[str, int]:
         notified = notify_of_events(events, now=now, max_age=timedelta(minutes=settings.ALERT_MAX_AGE_MINUTES))
         row.delete()
     return {"events": len(row.event_ids), "notifications": len(notified)}
+
+
+def _divide(row: EventDispatch) -> None:
+    """Put two rows with half of the events each in place of a row."""
+    middle = len(row.event_ids) // 2
+    halves = [row.event_ids[:middle], row.event_ids[middle:]]
+    rows = EventDispatch.objects.bulk_create(EventDispatch(event_ids=ids, created_at=row.created_at) for ids in halves)
+    row.delete()
+    transaction.on_commit(partial(enqueue_outbox_rows, [one.pk for one in rows]))
 
 
 def sweep_event_outbox(*, now: datetime) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
+from notifications_app.messages.events import event_message
 from notifications_app.messages.kinds.system import system_message
 from notifications_app.messages.rendering import Message
 from notifications_app.models import (
@@ -360,6 +362,27 @@ def test_a_dispatch_that_fails_halfway_leaves_nothing_and_is_done_whole_later(de
     assert EventDispatch.objects.count() == 1
     assert process_outbox_row(number, now=timezone.now()) == {"events": 1, "notifications": 1}
     assert process_outbox_row(number, now=timezone.now()) == {"events": 0, "notifications": 0}
+
+
+def test_a_dispatch_that_failed_is_divided_so_that_one_event_holds_up_no_other(device, fleet, operator, monkeypatch):
+    make_rule(fleet, [operator], channels=["in_app"])
+    with transaction.atomic():
+        events = Event.objects.bulk_create(
+            [Event(device=device, kind="ignition_on", occurred_at=timezone.now()) for _number in range(4)]
+        )
+        events_recorded.send(sender=Event, events=events)
+
+    def message_of(event, **names):
+        return 1 / 0 if event.pk == events[2].pk else event_message(event, **names)
+
+    monkeypatch.setattr("notifications_app.services.events.event_alerts.event_message", message_of)
+    # Each attempt at each row is repeated once, as its job would be.
+    for is_repeated in (False, True) * 3:
+        for number in list(EventDispatch.objects.values_list("pk", flat=True)):
+            with contextlib.suppress(ZeroDivisionError):
+                process_outbox_row(number, now=timezone.now(), is_repeated=is_repeated)
+    assert Notification.objects.count() == 3
+    assert EventDispatch.objects.get().event_ids == [events[2].pk]
 
 
 def test_recorded_events_are_notified_by_jobs_of_their_own(device, fleet, operator, run_jobs):
