@@ -71,7 +71,7 @@ def refuse_reports_of_others(sender: Any, *, notification: Notification, **kwarg
 
 @receiver(delivery_failed)
 def note_on_run(sender: Any, *, delivery: Delivery, reason: str, **kwargs: Any) -> None:
-    """Note on its run that a scheduled report did not reach somebody."""
+    """Note on its run that a scheduled report did not reach a recipient."""
     if delivery.notification.kind == REPORT_READY.kind:
         note_undelivered(delivery, reason, now=timezone.now())
 

@@ -246,20 +246,6 @@ def test_people_without_an_account_get_it_while_the_owner_manages_the_fleet(make
     assert [mail["To"] for mail in sink.messages if attachments(mail)] == ["boss@example.net"]
 
 
-def test_a_run_says_whom_it_did_not_reach_and_failed_if_it_reached_nobody(make_schedule, sink, run_jobs, manager):
-    sink.rcpt_answer = "550 5.1.1 No such user"
-    outside = make_schedule(recipients=[], extra_emails=["boss@example.net", "bos@example.net"], owner=manager)
-    inside = make_schedule(owner=manager, name="Friday letter")
-    tick()
-    run_jobs("reports", "notifications")
-    lost, read = ReportScheduleRun.objects.get(schedule=outside), ReportScheduleRun.objects.get(schedule=inside)
-    assert (lost.state, lost.error.count("@example.net: 550 5.1.1 No such user")) == ("failed", 2)
-    assert (read.state, read.error) == ("delivered", "ana: 550 5.1.1 No such user")
-    outside.refresh_from_db()
-    assert (outside.failure_count, outside.is_active) == (1, True)
-    assert Notification.objects.filter(user=manager, kind="report_failed").count() == 1
-
-
 @pytest.mark.parametrize("why", ["asked for", "too large"])
 def test_links_are_sent_where_they_are_wanted_or_files_are_too_large(
     make_schedule, sink, run_jobs, settings, client, why
