@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import ProgrammingError, connection, transaction
+from django.db import ProgrammingError, connection, connections, transaction
 
 from tasks_app.management.base import ShellCommand
+from tasks_app.services.exclusive_locks import exclusive_lock
+from tests.support.cluster import allowed, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,9 +26,28 @@ def database_down(monkeypatch):
         connection.close()
 
 
+def test_a_second_migrate_waits_and_finds_it_done():
+    """Both made the same tables, and one ended in the traceback of that."""
+    out = io.StringIO()
+
+    def migrate() -> None:
+        call_command("migrate", "--plan", stdout=out)
+        connections.close_all()
+
+    with ThreadPoolExecutor() as pool:
+        with exclusive_lock("migrate") as is_ours:
+            assert is_ours
+            second = pool.submit(migrate)
+            wait_until(lambda: "Another migrate is running" in out.getvalue(), what="the second one to look")
+            assert not second.done()
+        second.result(allowed(20))
+    assert "No planned migration operations" in out.getvalue()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["migrate"],
         ["restore_positions", "--list"],
         ["api_token", "ana"],
         ["device_key", "van-1"],
