@@ -2,7 +2,8 @@
 
 1. The levels are smoothed by a running median, which a wave of a few fixes does not pass.
 2. Their turning points are found: a rise or fall counts only once it is at least `min_change_liters` high.
-3. A rise is a refuel. What falls is used, but for what is gone while the vehicle stood with its engine off: a drain.
+3. A rise is a refuel, or several, where it drove between them and used less than that. What falls is used, but for what
+   is gone while the vehicle stood with its engine off: a drain.
 
 So a refuel never makes the consumption smaller, let alone negative.
 """
@@ -79,11 +80,12 @@ def fuel_use(
     used = np.zeros(len(level))
     for first, last in pairwise(turns):
         if level[last] > level[first]:
-            if level[last] - level[first] >= min_change:
-                changes.append(_change(index, times, level, *_flanks(level, first, last)))
+            rises = _rises(level, ran, first, last, min_change)
+            changes += [_change(index, times, level, *_flanks(level, *rise)) for rise in rises]
+            for (_first, top), (bottom, _last) in pairwise(rises):
+                used[top + 1 : bottom + 1] = _fallen(level, top, bottom)
             continue
-        fallen = np.minimum.accumulate(level[first : last + 1])
-        used[first + 1 : last + 1] = fallen[:-1] - fallen[1:]
+        used[first + 1 : last + 1] = _fallen(level, first, last)
         for begin, end in _standing(ran, first, last):
             if level[begin] - level[end] >= min_change:
                 changes.append(_change(index, times, level, begin, end))
@@ -133,6 +135,25 @@ def _turning_points(levels: Sequence[float], min_change: float) -> list[int]:
     return list(dict.fromkeys([*turns, *extreme, len(levels) - 1]))
 
 
+def _fallen(level: FloatArray, first: int, last: int) -> FloatArray:
+    """By how much each level after the first is lower than all before it."""
+    lowest = np.minimum.accumulate(level[first : last + 1])
+    return lowest[:-1] - lowest[1:]
+
+
+def _rises(
+    level: FloatArray, ran: npt.NDArray[np.bool_], first: int, last: int, min_change: float
+) -> list[tuple[int, int]]:
+    """Return the refuels of a rise: none if it is too small, several if fuel was used on drives between them."""
+    drives = [(begin, end) for begin, end in _stretches(ran[first : last + 1], first) if level[end] <= level[begin]]
+    edges = [first, *(edge for drive in drives for edge in drive), last]
+    parts = list(zip(edges[0::2], edges[1::2], strict=True))
+    found = [(begin, end) for begin, end in parts if level[end] - level[begin] >= min_change]
+    if len(found) > 1:
+        return found
+    return [(first, last)] if level[last] - level[first] >= min_change else []
+
+
 def _flanks(level: FloatArray, first: int, last: int) -> tuple[int, int]:
     """Where a rise really happens: without the flat or falling parts at its ends."""
     part = level[first : last + 1]
@@ -144,8 +165,13 @@ def _flanks(level: FloatArray, first: int, last: int) -> tuple[int, int]:
 def _standing(ran: npt.NDArray[np.bool_], first: int, last: int) -> list[tuple[int, int]]:
     """Stretches within `first..last` between whose fixes the vehicle stood with its engine off."""
     still = ~(ran[first:last] | ran[first + 1 : last + 1])
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], still, [False]]).astype(np.int8)))
-    return [(first + begin, first + end) for begin, end in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True)]
+    return [(begin, end + 1) for begin, end in _stretches(still, first)]
+
+
+def _stretches(flags: npt.NDArray[np.bool_], offset: int) -> list[tuple[int, int]]:
+    """The first and last place, counted from `offset`, of each row of flags that are set."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))) + offset
+    return [(begin, end - 1) for begin, end in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True)]
 
 
 def _change(index: npt.NDArray[np.intp], times: FloatArray, level: FloatArray, first: int, last: int) -> FuelChange:

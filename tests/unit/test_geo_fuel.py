@@ -51,6 +51,26 @@ def rounded_fuel(result):
             ],
             (20, [30, 20]),
         ),
+        # Two refuels with a drive between them that uses 2 l, less than any change.
+        (
+            [
+                (20, 30, 20, True),
+                (9, 20, 20, False),
+                (9, 40, 40, False),
+                (20, 40, 38, True),
+                (9, 38, 38, False),
+                (9, 70, 70, False),
+            ],
+            (12, [20, 32]),
+        ),
+        # A trickle at each of three stops, none of which is a change: they are one.
+        (
+            [
+                (9, 20, 20, False), (9, 23, 23, False), (9, 23, 22, True), (9, 26, 26, False), (9, 26, 25, True),
+                (9, 29, 29, False), (9, 29, 25, True),
+            ],
+            (4, [9]),
+        ),
         # 25 l go while it stands with the engine off.
         ([(30, 80, 75, True), (20, 75, 50, False), (30, 50, 45, True)], (10, [-25])),
         # The engine runs while it stands (a crane): used, not stolen.
