@@ -66,8 +66,13 @@ def rounded_fuel(result):
         # A trickle at each of three stops, none of which is a change: they are one.
         (
             [
-                (9, 20, 20, False), (9, 23, 23, False), (9, 23, 22, True), (9, 26, 26, False), (9, 26, 25, True),
-                (9, 29, 29, False), (9, 29, 25, True),
+                (9, 20, 20, False),
+                (9, 23, 23, False),
+                (9, 23, 22, True),
+                (9, 26, 26, False),
+                (9, 26, 25, True),
+                (9, 29, 29, False),
+                (9, 29, 25, True),
             ],
             (4, [9]),
         ),
