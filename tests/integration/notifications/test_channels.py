@@ -39,8 +39,6 @@ from tests.support.mail import running_mail_sink
 from tests.support.notifications import make_rule, record_events
 from tests.support.receiver import Receiver, running_receiver
 
-LOOPBACK = ["127.0.0.0/8"]
-
 
 @pytest.fixture
 def hook(receiver, operator) -> Destination:

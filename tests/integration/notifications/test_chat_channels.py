@@ -20,8 +20,6 @@ from notifications_app.services.destinations.store import (
 from tasks_app.engine import PermanentError
 from tests.support import receiver as answers
 
-LOOPBACK = ["127.0.0.0/8"]
-
 
 def attempt(delivery: Delivery) -> str:
     return deliver(delivery.pk, now=timezone.now())
