@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from notifications_app.models import Delivery, DeliveryState, Notification
+from notifications_app.services.inbox import note_change
 from tasks_app.queries.retention import days_to_keep as days_from_settings
 from tasks_app.services.cleanup import Run, cutoff, delete_in_batches, run_exclusively
 
@@ -22,7 +25,12 @@ def remove_old_notifications(
     old = Notification.objects.filter(created_at__lt=before).exclude(pk__in=unsent.values("notification_id"))
 
     def work(run: Run) -> dict[str, Any]:
-        delete_in_batches(old, run)
+        people = set() if dry_run else set(old.order_by().values_list("user_id", flat=True).distinct())
+        try:
+            delete_in_batches(old, run)
+        finally:
+            with transaction.atomic():
+                note_change(people)
         return {}
 
     return run_exclusively("old_notifications", work, dry_run=dry_run, max_seconds=max_seconds)

@@ -13,6 +13,7 @@ from notifications_app.models import Notification
 from notifications_app.queries import inbox_cache
 from notifications_app.services.inbox.read_state import acknowledge, mark_read
 from notifications_app.services.notifications.notifying import notify
+from notifications_app.services.notifications.retention import remove_old_notifications
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +43,16 @@ def test_it_answers_from_the_cache_until_something_changes(operator, charlie, ap
     answer = api.get("/api/notifications/recent").json()
     assert answer["results"][1]["acknowledged_at"] is not None
     assert api.get("/api/notifications/unread-count").json() == {"unread": answer["unread"]} == {"unread": 1}
+
+
+def test_what_retention_removes_is_counted_no_longer(operator):
+    notify_in_app(operator, "one")
+    assert inbox_of(operator) == (1, ["one"])
+    later = timezone.now() + timedelta(days=40)
+    assert remove_old_notifications(now=later, days_to_keep=30, dry_run=True)["dry_run"]
+    assert inbox_of(operator) == (1, ["one"])
+    remove_old_notifications(now=later, days_to_keep=30)
+    assert inbox_of(operator) == (0, [])
 
 
 def test_it_holds_no_more_than_the_newest_fifty(operator):
