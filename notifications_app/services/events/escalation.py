@@ -53,8 +53,11 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
 
 
 def look_at_escalations(rule_id: int, *, now: datetime) -> None:
-    """Have the escalations of a rule whose steps changed looked at now, as the next step may be due sooner."""
-    Escalation.objects.filter(rule=rule_id, due_at__gt=now).update(due_at=now)
+    """Have the escalations of a rule whose steps changed looked at now, as the next step may be due sooner.
+
+    Not while it is off, as with pending alerts.
+    """
+    Escalation.objects.filter(rule=rule_id, rule__is_active=True, due_at__gt=now).update(due_at=now)
 
 
 def is_acknowledged(event_id: int) -> bool:

@@ -29,8 +29,11 @@ def send_pending_alerts(*, now: datetime) -> int:
 
 
 def look_at_pending(rule_id: int, *, now: datetime) -> None:
-    """Have the pending alerts of a rule that changed looked at now, as it may ask for less than before."""
-    WaitingAlert.objects.filter(rule=rule_id, due_at__gt=now).update(due_at=now)
+    """Have the pending alerts of a rule that changed looked at now, as it may ask for less than before.
+
+    Not while it is off: it may be on again when they are due.
+    """
+    WaitingAlert.objects.filter(rule=rule_id, rule__is_active=True, due_at__gt=now).update(due_at=now)
 
 
 def _send_one(pending_id: int, *, now: datetime) -> int:

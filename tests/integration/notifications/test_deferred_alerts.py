@@ -179,6 +179,17 @@ def test_an_alert_waits_no_longer_than_its_rule_asks_for_meanwhile(device, fleet
     assert [send_pending_alerts(now=now + timedelta(minutes=minutes)) for minutes in (1, 4, 6, 61)] == [0, 0, 1, 0]
 
 
+def test_a_rule_that_is_switched_off_for_a_while_keeps_what_waits(device, fleet, operator):
+    rule = make_rule(fleet, [operator], kinds=["overspeed"], min_duration_minutes=60)
+    record_events(device, EventKind.OVERSPEED)
+    now = timezone.now()
+    for is_active in (False, True):
+        rule.is_active = is_active
+        rule.save()
+        assert send_pending_alerts(now=now + timedelta(minutes=1)) == 0
+    assert send_pending_alerts(now=now + timedelta(minutes=61)) == 1
+
+
 @pytest.fixture
 def escalating(fleet, operator, boss, staff):
     rule = make_rule(fleet, [operator], kinds=["alarm"])
