@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import django_q.models
 import django_q.tasks
@@ -45,7 +46,15 @@ from tasks_app.engine.groups.making import flow_of
 from tasks_app.engine.handles import JobHandle, ended_job
 from tasks_app.engine.inline import finished_inline, inline_claim, run_inline
 from tasks_app.engine.records import FinishedJob
-from tasks_app.engine.recurrence import ONCE, pointless_values
+from tasks_app.engine.recurrence import (
+    CRON,
+    MINUTES,
+    ONCE,
+    InvalidRecurrence,
+    Recurrence,
+    next_run,
+    pointless_values,
+)
 from tasks_app.engine.storing import store_rows
 from tasks_app.engine.streams import ClaimedAttempt
 
@@ -190,7 +199,22 @@ def schedule(func: Any, *args: Any, **kwargs: Any) -> django_q.models.Schedule:
         call[named] = ""
     # Their values are looked at when it runs: "yesterday" is a time then.
     task.arguments.by_name(args, call)
-    values = {"minutes": kwargs.get("minutes"), "cron": kwargs.get("cron"), "repeats": kwargs.get("repeats", -1)}
-    for name, problem in pointless_values(kwargs.get("schedule_type", ONCE), **values).items():
-        raise InvalidArguments(f"{name}: {problem}")
+    _check_recurrence(
+        kwargs.get("schedule_type", ONCE), kwargs.get("minutes"), kwargs.get("cron"), kwargs.get("repeats", -1)
+    )
     return _schedule(func if isinstance(func, str) else task.name, *args, **kwargs)
+
+
+def _check_recurrence(kind: Any, minutes: Any, cron: Any, repeats: Any) -> None:
+    """Refuse a schedule that would be switched off when it is due. Raises InvalidArguments."""
+    for name, value in (("minutes", minutes), ("repeats", repeats)):
+        if value is not None and type(value) is not int:
+            raise InvalidArguments(f"{name}={value!r:.100}: a whole number is meant.")
+    for name, problem in pointless_values(kind, minutes=minutes, cron=cron, repeats=repeats).items():
+        raise InvalidArguments(f"{name}: {problem}")
+    if kind in (CRON, MINUTES):
+        now = timezone.now()
+        try:
+            next_run(Recurrence(kind, now, minutes, cron), now, ZoneInfo("UTC"))
+        except InvalidRecurrence as error:
+            raise InvalidArguments(str(error)) from error

@@ -217,6 +217,15 @@ def test_a_schedule_that_could_not_run_is_refused():
     for options in ({"repeats": 0}, {"schedule_type": "D", "minutes": 5}, {"schedule_type": "D", "cron": "0 3 * * *"}):
         with pytest.raises(InvalidArguments, match=list(options)[-1]):
             django_q.tasks.schedule("probe_add", 1, **options)
+    for options, words in (
+        ({"schedule_type": "I", "minutes": 0}, "at least 1"),
+        ({"schedule_type": "I", "minutes": 1.5}, "minutes=1.5: a whole number is meant"),
+        ({"schedule_type": "C"}, "five fields"),
+        ({"schedule_type": "C", "cron": "* * * * * * *"}, "five fields"),
+        ({"schedule_type": "H", "repeats": "2"}, "repeats='2': a whole number is meant"),
+    ):
+        with pytest.raises(InvalidArguments, match=words):
+            django_q.tasks.schedule("probe_add", 1, **options)
     with pytest.raises(InvalidArguments, match="schedulable"):
         django_q.tasks.schedule("probe_note", "x")
     with pytest.raises(UnknownTask):
