@@ -16,6 +16,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes, is_clean
 from tasks_app.ingest.errors import BodyError
@@ -89,12 +90,16 @@ class SentPosition(msgspec.Struct, gc=False, omit_defaults=True):
 def decode_body(body: bytes, *, max_bytes: int, max_fixes: int) -> list[object]:
     """The list of raw positions in a request's body. Raises BodyError; no other exception comes out."""
     if len(body) > max_bytes:
-        raise BodyError("body_too_large", f"The body has {len(body)} bytes; at most {max_bytes} are accepted.")
+        values = {"count": len(body), "most": max_bytes}
+        raise BodyError("body_too_large", _("The body has %(count)d bytes; at most %(most)d are accepted.") % values)
     items = _positions(decode_json(body))
     if not items:
-        raise BodyError("empty", "The batch contains no position.")
+        raise BodyError("empty", _("The batch contains no position."))
     if len(items) > max_fixes:
-        raise BodyError("too_many_fixes", f"The batch has {len(items)} positions; at most {max_fixes} are accepted.")
+        values = {"count": len(items), "most": max_fixes}
+        raise BodyError(
+            "too_many_fixes", _("The batch has %(count)d positions; at most %(most)d are accepted.") % values
+        )
     return items
 
 
@@ -147,9 +152,9 @@ def decode_json(body: bytes) -> object:
                 raise
             return msgspec.json.decode(mended)
     except RecursionError as error:
-        raise BodyError("too_deep", "The body is nested too deeply.") from error
+        raise BodyError("too_deep", _("The body is nested too deeply.")) from error
     except ValueError as error:  # msgspec's errors, invalid UTF-8 and integers too long to read are all ValueErrors
-        raise BodyError("not_json", f"The body is not valid JSON: {error}") from error
+        raise BodyError("not_json", _("The body is not valid JSON: %(reason)s") % {"reason": error}) from error
 
 
 def _mended(found: re.Match[bytes]) -> bytes:
@@ -165,7 +170,8 @@ def _positions(decoded: object) -> list[object]:
     if isinstance(decoded, dict):
         decoded = decoded.get("positions")
     if not isinstance(decoded, list):
-        raise BodyError("wrong_shape", "The body must be a list of positions or an object with a list 'positions'.")
+        detail = _("The body must be a list of positions or an object with a list 'positions'.")
+        raise BodyError("wrong_shape", detail)
     return decoded
 
 
@@ -232,7 +238,9 @@ def _fast(position: SentPosition, known_ids: set[str], earliest: datetime, lates
 
 def _slow(item: object, now: datetime, is_live: bool) -> Fix:
     if not isinstance(item, dict):
-        raise InvalidFix("not_an_object", f"A position must be a JSON object, not {shown(item)}.")
+        raise InvalidFix(
+            "not_an_object", _("A position must be a JSON object, not %(value)s.") % {"value": shown(item)}
+        )
     return make_fix(
         is_live=is_live,
         now=now,

@@ -20,6 +20,8 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from urllib.parse import parse_qs
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.attributes import BATTERY
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix
@@ -54,7 +56,9 @@ def form_parameters(body: bytes) -> dict[str, list[str]]:
     try:
         return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
     except ValueError as error:
-        raise BodyError("wrong_shape", f"A message has at most {MAX_PARAMETERS} parameters.") from error
+        raise BodyError(
+            "wrong_shape", _("A message has at most %(count)d parameters.") % {"count": MAX_PARAMETERS}
+        ) from error
 
 
 def parse_parameters(
@@ -98,7 +102,7 @@ def parse_json(body: bytes, *, now: datetime) -> DeviceMessage:
     """The message in a JSON body. Raises BodyError for one that cannot be read or has no usable device_id."""
     decoded = decode_json(body)
     if not isinstance(decoded, dict):
-        raise BodyError("wrong_shape", f"The body must be a JSON object, not {shown(decoded)}.")
+        raise BodyError("wrong_shape", _("The body must be a JSON object, not %(value)s.") % {"value": shown(decoded)})
     device_id = stated_device_id(decoded.get("device_id"))
     location = decoded.get("location")
     try:
@@ -200,13 +204,15 @@ def _wifi(text: str) -> dict[str, Any] | None:
 
 def _location(device_id: str, location: object, now: datetime) -> Fix | None:
     if not isinstance(location, dict):
-        raise InvalidFix("missing_location", f"location must be a JSON object, not {shown(location)}.")
+        detail = _("%(name)s must be a JSON object, not %(value)s.") % {"name": "location", "value": shown(location)}
+        raise InvalidFix("missing_location", detail)
     coords = location.get("coords")
     attributes = _json_attributes(location)
     if coords is None and not has_alarm(attributes):
         return None
     if coords is not None and not isinstance(coords, dict):
-        raise InvalidFix("invalid_coords", f"coords must be a JSON object, not {shown(coords)}.")
+        detail = _("%(name)s must be a JSON object, not %(value)s.") % {"name": "coords", "value": shown(coords)}
+        raise InvalidFix("invalid_coords", detail)
     coords = coords or {}
     return make_fix(
         is_live=True,

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.attributes import BATTERY
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
@@ -50,9 +52,8 @@ def decode_messages(body: bytes) -> list[object]:
     decoded = decode_json(body)
     messages = decoded if isinstance(decoded, list) else [decoded]
     if len(messages) > MAX_MESSAGES:
-        raise BodyError(
-            "too_many_fixes", f"The body has {len(messages)} messages; at most {MAX_MESSAGES} are accepted."
-        )
+        values = {"count": len(messages), "most": MAX_MESSAGES}
+        raise BodyError("too_many_fixes", _("The body has %(count)d messages; at most %(most)d are accepted.") % values)
     return messages
 
 

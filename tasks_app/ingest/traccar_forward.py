@@ -13,6 +13,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
 from tasks_app.ingest.json_batch import decode_json
@@ -28,10 +30,10 @@ def parse_forward(body: bytes, *, now: datetime) -> DeviceMessage:
     """
     decoded = decode_json(body)
     if not isinstance(decoded, dict):
-        raise BodyError("wrong_shape", f"The body must be a JSON object, not {shown(decoded)}.")
+        raise BodyError("wrong_shape", _("The body must be a JSON object, not %(value)s.") % {"value": shown(decoded)})
     device = decoded.get("device")
     if not isinstance(device, dict):
-        raise BodyError("missing_device_id", "The body must have a member device with its uniqueId.")
+        raise BodyError("missing_device_id", _("The body must have a member device with its uniqueId."))
     device_id = stated_device_id(device.get("uniqueId"))
     content: Fix | RejectedFix | None
     try:
@@ -57,7 +59,8 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
     if position is None and _event_type(decoded) is not None:
         return None
     if not isinstance(position, dict):
-        raise InvalidFix("missing_position", f"position must be a JSON object, not {shown(position)}.")
+        detail = _("%(name)s must be a JSON object, not %(value)s.") % {"name": "position", "value": shown(position)}
+        raise InvalidFix("missing_position", detail)
     accuracy = position.get("accuracy")
     return make_fix(
         is_live=True,

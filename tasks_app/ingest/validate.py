@@ -11,6 +11,8 @@ import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.attributes import NOT_NUMBERS, clean_attributes
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.gps_weeks import MAX_AHEAD, earliest_of_this_period, weeks_behind
@@ -112,16 +114,16 @@ def make_fix(
 def check_device_id(value: object) -> str:
     """The identifier as sent: 1 to 128 characters, not blank, none of them a control character."""
     if not isinstance(_required("device_id", value), str):
-        raise InvalidFix("invalid_device_id", f"device_id must be a string, not {shown(value)}.")
+        raise InvalidFix("invalid_device_id", _("device_id must be a string, not %(value)s.") % {"value": shown(value)})
     text = str(value)
     if not text.strip() or len(text) > MAX_DEVICE_ID_LENGTH:
-        raise InvalidFix("invalid_device_id", f"device_id must have 1 to {MAX_DEVICE_ID_LENGTH} characters.")
+        detail = _("device_id must have 1 to %(count)d characters.") % {"count": MAX_DEVICE_ID_LENGTH}
+        raise InvalidFix("invalid_device_id", detail)
     if text in NOT_NUMBERS:
-        raise InvalidFix(
-            "invalid_device_id", f"device_id must not be {text}, which is how programs write that they have none."
-        )
+        detail = _("device_id must not be %(text)s, which is how programs write that they have none.") % {"text": text}
+        raise InvalidFix("invalid_device_id", detail)
     if _CONTROL.search(text):
-        raise InvalidFix("invalid_device_id", "device_id must not contain control characters.")
+        raise InvalidFix("invalid_device_id", _("device_id must not contain control characters."))
     return text
 
 
@@ -129,18 +131,21 @@ def check_number(name: str, value: object) -> float:
     """`value` as a float within the LIMITS of `name`; bool is not a number."""
     low, high = LIMITS[name]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidFix(f"invalid_{name}", f"{name} must be a number, not {shown(value)}.")
+        detail = _("%(name)s must be a number, not %(value)s.") % {"name": name, "value": shown(value)}
+        raise InvalidFix(f"invalid_{name}", detail)
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidFix(f"invalid_{name}", f"{name} must be a finite number, not {shown(value)}.")
+        detail = _("%(name)s must be a finite number, not %(value)s.") % {"name": name, "value": shown(value)}
+        raise InvalidFix(f"invalid_{name}", detail)
     if not low <= value <= high:
-        raise InvalidFix(f"invalid_{name}", f"{name} must be between {low:g} and {high:g}, not {shown(value)}.")
+        values = {"name": name, "low": f"{low:g}", "high": f"{high:g}", "value": shown(value)}
+        raise InvalidFix(f"invalid_{name}", _("%(name)s must be between %(low)s and %(high)s, not %(value)s.") % values)
     return float(value)
 
 
 def check_not_null_island(latitude: float, longitude: float) -> None:
     """Refuse exactly 0, 0: what receivers send when they have no fix, in the sea off Africa."""
     if latitude == 0.0 and longitude == 0.0:
-        raise InvalidFix("no_fix", "latitude 0, longitude 0 is what a receiver sends without a fix.")
+        raise InvalidFix("no_fix", _("latitude 0, longitude 0 is what a receiver sends without a fix."))
 
 
 def parse_timestamp(value: object, *, now: datetime) -> datetime:
@@ -160,11 +165,10 @@ def parse_live_timestamp(value: object, *, now: datetime) -> tuple[datetime, int
         return at + timedelta(weeks=weeks), weeks
     check_time_range(at, now=now)
     if at < EARLIEST_LIVE:
-        raise InvalidFix("timestamp_too_old", "timestamp is of a receiver whose clock was not set.")
+        raise InvalidFix("timestamp_too_old", _("timestamp is of a receiver whose clock was not set."))
     if at < earliest_of_this_period(now):
-        raise InvalidFix(
-            "gps_week_rollover", "timestamp is more than 1024 weeks old, and not near now with them added."
-        )
+        detail = _("timestamp is more than 1024 weeks old, and not near now with them added.")
+        raise InvalidFix("gps_week_rollover", detail)
     return at, 0
 
 
@@ -174,7 +178,8 @@ def read_timestamp(value: object) -> datetime:
     if isinstance(value, str):
         return _from_iso(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidFix("invalid_timestamp", f"timestamp must be an ISO-8601 string or a number, not {shown(value)}.")
+        detail = _("timestamp must be an ISO-8601 string or a number, not %(value)s.") % {"value": shown(value)}
+        raise InvalidFix("invalid_timestamp", detail)
     return _from_epoch(value)
 
 
@@ -192,9 +197,10 @@ def with_zone(value: object, zone: tzinfo | None) -> object:
 def check_time_range(at: datetime, *, now: datetime) -> None:
     """Refuse times before 1990 and more than a day ahead of `now`."""
     if at < EARLIEST:
-        raise InvalidFix("timestamp_too_old", f"timestamp must not be before {EARLIEST.year}: the clock was not set.")
+        detail = _("timestamp must not be before %(year)d: the clock was not set.") % {"year": EARLIEST.year}
+        raise InvalidFix("timestamp_too_old", detail)
     if at > now + MAX_AHEAD:
-        raise InvalidFix("timestamp_in_future", "timestamp must not be more than one day in the future.")
+        raise InvalidFix("timestamp_in_future", _("timestamp must not be more than one day in the future."))
 
 
 def shown(value: object) -> str:
@@ -214,7 +220,7 @@ def is_minus_one(value: object) -> bool:
 
 def _required(name: str, value: object) -> object:
     if value is None:
-        raise InvalidFix(f"missing_{name}", f"{name} is required.")
+        raise InvalidFix(f"missing_{name}", _("%(name)s is required.") % {"name": name})
     return value
 
 
@@ -248,9 +254,10 @@ def _from_iso(text: str) -> datetime:
     except ValueError as error:
         if _EPOCH.fullmatch(text):
             return _from_epoch(float(text))
-        raise InvalidFix("invalid_timestamp", f"timestamp is not an ISO-8601 time: {shown(text)}.") from error
+        detail = _("timestamp is not an ISO-8601 time: %(text)s.") % {"text": shown(text)}
+        raise InvalidFix("invalid_timestamp", detail) from error
     if at.tzinfo is None:
-        detail = f"timestamp needs a time zone, such as a Z at its end: {shown(text)}."
+        detail = _("timestamp needs a time zone, such as a Z at its end: %(text)s.") % {"text": shown(text)}
         raise InvalidFix("timestamp_without_zone", detail)
     return at
 
@@ -258,9 +265,11 @@ def _from_iso(text: str) -> datetime:
 def _from_epoch(value: float) -> datetime:
     # Compared before dividing: an integer may be too large for a float.
     if not -MILLISECONDS_ABOVE < value < 1e15:
-        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.")
+        raise InvalidFix("invalid_timestamp", _("timestamp is out of range: %(value)s.") % {"value": shown(value)})
     seconds = value / 1000 if value > MILLISECONDS_ABOVE else value
     try:
         return datetime.fromtimestamp(seconds, tz=UTC)
     except (ValueError, OverflowError, OSError) as error:
-        raise InvalidFix("invalid_timestamp", f"timestamp is out of range: {shown(value)}.") from error
+        raise InvalidFix(
+            "invalid_timestamp", _("timestamp is out of range: %(value)s.") % {"value": shown(value)}
+        ) from error

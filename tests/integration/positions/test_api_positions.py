@@ -160,6 +160,25 @@ def test_it_answers_a_bad_batch_with_what_is_wrong(api, device, name):
     assert (response.status_code, response.json()["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"[]", "O lote não contém nenhuma posição."),
+        (b'{"positions": 5}', "O corpo deve ser uma lista de posições"),
+        (b"{", "O corpo da requisição não é um JSON válido"),
+        (
+            b'[{"timestamp": "x", "device_id": "a", "latitude": 1, "longitude": 2}]',
+            "timestamp não é um horário em ISO 8601",
+        ),
+        (b"[3]", "Uma posição deve ser um objeto JSON, e não 3."),
+        (b'[{"device_id": "a"}]', "timestamp é obrigatório."),
+    ],
+)
+def test_it_says_what_is_wrong_in_the_senders_language(api, device, body, words):
+    answer = api.generic("POST", BATCH, body, content_type="application/json", HTTP_ACCEPT_LANGUAGE="pt-BR").json()
+    assert words in answer["rejected"][0]["detail"] if "rejected" in answer else words in answer["detail"]
+
+
 def test_it_bounds_a_body_that_does_not_say_its_length(api, device):
     response = api.generic("POST", BATCH, b"[" + b" " * 3_000_000, content_type="application/json", CONTENT_LENGTH="")
     assert response.status_code in (400, 413)
