@@ -91,6 +91,12 @@ def _shared() -> list[Any]:
     ]
 
 
+def _access_handlers() -> list[str]:
+    """Return the handlers of uvicorn's access log: none where `--no-access-log` took them away, before Django is set up."""
+    access = logging.getLogger("uvicorn.access")
+    return ["stderr"] if access.propagate or access.handlers else []
+
+
 def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
     """Return a `LOGGING` dict that renders every record of every library through structlog. Raises ImproperlyConfigured."""
     level = level.strip().upper()
@@ -116,7 +122,7 @@ def logging_config(*, level: str, as_json: bool) -> dict[str, Any]:
             # Without Django's own handler and uvicorn's, which write addresses as they came, keys and all.
             "django": {"level": level},
             "uvicorn": {"handlers": ["stderr"], "level": level, "propagate": False},
-            "uvicorn.access": {"handlers": ["stderr"], "level": level, "propagate": False},
+            "uvicorn.access": {"handlers": _access_handlers(), "level": level, "propagate": False},
             "django_q": {"level": "WARNING"},
             "axes": {"level": "WARNING"},
             # The engine logs failures of jobs itself, without the secrets in them; these log tracebacks as they are.

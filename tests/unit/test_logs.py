@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -69,6 +70,15 @@ def test_nothing_but_that_handler_writes_the_addresses(logger):
     """Both servers bring a handler of their own, which would write them as they came."""
     found = logging_config(level="INFO", as_json=True)["loggers"][logger]
     assert (found["handlers"], found["propagate"]) == (["stderr"], False)
+
+
+def test_uvicorn_is_obeyed_that_wants_no_access_log(monkeypatch):
+    """Its `--no-access-log` came to nothing: it takes the handlers away, and our settings, which are read later, gave it one."""
+    access = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(access, "handlers", [])
+    monkeypatch.setattr(access, "propagate", True)
+    uvicorn.Config("trackerproject.asgi:application", log_config=None, access_log=False)
+    assert logging_config(level="INFO", as_json=True)["loggers"]["uvicorn.access"]["handlers"] == []
 
 
 def test_django_s_own_handler_is_gone():
