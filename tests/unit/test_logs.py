@@ -73,7 +73,7 @@ def test_nothing_but_that_handler_writes_the_addresses(logger):
 
 
 def test_uvicorn_is_obeyed_that_wants_no_access_log(monkeypatch):
-    """Its `--no-access-log` came to nothing: it takes the handlers away, and our settings, which are read later, gave it one."""
+    """Its `--no-access-log` came to nothing: it takes the handlers away, and our settings, read later, gave it one again."""
     access = logging.getLogger("uvicorn.access")
     monkeypatch.setattr(access, "handlers", [])
     monkeypatch.setattr(access, "propagate", True)
