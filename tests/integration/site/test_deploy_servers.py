@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 def running_valkey(folder: Path, *options: str) -> Iterator[redis.Redis]:
     """A server with the files of deploy/, and other options; the user of ours is logged in."""
     users = folder / "users.acl"
-    users.write_text((DEPLOY / "valkey" / "users.acl").read_text().replace("@PASSWORD@", "secret-1"))
+    rules = "".join((DEPLOY / "valkey" / name).read_text() for name in ("users.acl", "replication.acl"))
+    users.write_text(re.sub("@[A-Z_]*PASSWORD@", "secret-1", rules))
     port = free_port()
     command = [_valkey_program(), str(DEPLOY / "valkey" / "valkey.conf"), "--dir", str(folder), "--port", str(port)]
     command += options
@@ -98,6 +100,30 @@ def test_the_user_reaches_keys_of_ours_and_nothing_else(tmp_path):
             with pytest.raises((redis.AuthenticationError, redis.ResponseError)):
                 stranger.ping()
             stranger.close()
+
+
+def test_a_replica_and_sentinels_log_in_as_users_of_their_own(tmp_path):
+    """The default user is off."""
+    folders = [tmp_path / name for name in ("master", "replica")]
+    for folder in folders:
+        folder.mkdir()
+    with running_valkey(folders[0], "--repl-diskless-sync-delay", "0") as master:
+        port = master.connection_pool.connection_kwargs["port"]
+        follows = ("--replicaof", "127.0.0.1", str(port), "--masteruser", "replica", "--masterauth", "secret-1")
+        # While it writes its first append-only file it would not stop.
+        with running_valkey(folders[1], *follows, "--appendonly", "no") as replica:
+            wait_until(lambda: replica.info("replication")["master_link_status"] == "up", what="replication")
+            port = replica.connection_pool.connection_kwargs["port"]
+            with redis.Redis(port=port, username="sentinel", password="secret-1") as sentinel:
+                assert sentinel.publish("__sentinel__:hello", "x") == 0
+                # A new master is made in a transaction.
+                with sentinel.pipeline(transaction=True) as pipeline:
+                    pipeline.slaveof()
+                    pipeline.client_kill_filter(_type="normal", skipme=True)
+                    pipeline.execute()
+                with pytest.raises(redis.exceptions.NoPermissionError):
+                    sentinel.get("tq:scheduler")
+            assert replica.role()[0] == b"master"
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
