@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from notifications_app.matching.decisions import EventValue, RuleValue
@@ -11,9 +11,11 @@ from notifications_app.queries.places import inside_of
 from tasks_app.models import Device, Event, EventKind, Geofence
 
 
-def geofence_names(ids: Iterable[int | None]) -> dict[int, str]:
-    wanted = {one for one in ids if one}
-    return dict(Geofence.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+def geofence_names(events: Collection[Event]) -> dict[int, str]:
+    """The names of the geofences of these events, by the id of the event; of one deleted since the name it had."""
+    wanted = {event.geofence_id for event in events if event.geofence_id}
+    names = dict(Geofence.objects.filter(pk__in=wanted).values_list("pk", "name")) if wanted else {}
+    return {event.pk: names.get(event.geofence_id or 0) or str(event.data.get("geofence") or "") for event in events}
 
 
 def devices_of(events: Iterable[Event]) -> dict[int, Device]:

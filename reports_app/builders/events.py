@@ -67,7 +67,7 @@ def _row(event: Event) -> Row:
     return [
         event.occurred_at,
         kind_label(event.kind),
-        event.geofence.name if event.geofence else None,
+        event.geofence_name or None,
         number(event.data, "speed_kph"),
         number(event.data, "speed_limit_kph"),
         number(event.data, "peak_kph"),

@@ -154,8 +154,7 @@ def _crossings(device: Device, start: datetime, end: datetime) -> list[Crossing]
 
 
 def _crossing(event: Event) -> Crossing:
-    name = event.geofence.name if event.geofence else str(event.data.get("geofence", ""))
-    return Crossing(event.geofence_id, name, event.kind == EventKind.GEOFENCE_ENTER, event.occurred_at)
+    return Crossing(event.geofence_id, event.geofence_name, event.kind == EventKind.GEOFENCE_ENTER, event.occurred_at)
 
 
 def _touches(visit: Visit, start: datetime, end: datetime) -> bool:

@@ -38,9 +38,9 @@ def event_kind_choices() -> list[tuple[str, Any]]:
 class Event(models.Model):
     """One thing that happened. `data` holds the fields of its kind, quantities with their unit in the key.
 
-    overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. It occurred when it
-    began, its place is where it had lasted long enough to be recorded. overspeed_end: speed_limit_kph, peak_kph, started_at,
-    duration_seconds; written with the end of the overspeed event, at the time and place of that end.
+    overspeed: speed_kph, speed_limit_kph, and once it ended peak_kph, ended_at, duration_seconds. Its time, place and
+    geofence are those of its beginning, however long it had to last to be recorded. overspeed_end: speed_limit_kph,
+    peak_kph, started_at, duration_seconds; written with the end of the overspeed event, at the time and place of that end.
     geofence_*: geofence (its name), speed_kph. alarm: alarm (the device's name for it), last_fix_at where it came without a
     place and has the last known one. battery_low: battery_percent. command_result: result (a text), last_fix_at;
     of a command's end also command_id, command (its type), state and reason.
@@ -70,6 +70,11 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} · {exact_time(self.occurred_at)}"
+
+    @property
+    def geofence_name(self) -> str:
+        """Return the name of its geofence, of one deleted since the name it had; "" without one."""
+        return self.geofence.name if self.geofence else str(self.data.get("geofence") or "")
 
     def get_kind_display(self) -> str:  # type: ignore[no-redef]
         """Return the label. Django's own translates those of all kinds for it, which is half of what a row of a list costs."""

@@ -158,11 +158,11 @@ def write_alerts(
 
 def event_messages(events: Sequence[Event], devices: Mapping[int, Device]) -> dict[int, tuple[Event, Message]]:
     """Events with their messages, by id."""
-    names = geofence_names(event.geofence_id for event in events)
+    names = geofence_names(events)
     return {
         event.pk: (
             event,
-            event_message(event, device=devices[event.device_id], geofence_name=names.get(event.geofence_id or 0, "")),
+            event_message(event, device=devices[event.device_id], geofence_name=names[event.pk]),
         )
         for event in events
     }

@@ -23,7 +23,7 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
         return
     events = Event.objects.in_bulk({one.event_id for one in lacking if one.event_id})
     devices = devices_of(events.values())
-    names = geofence_names(event.geofence_id for event in events.values())
+    names = geofence_names(events.values())
     preferences = preferences_of(read_people({one.user_id for one in lacking}))
     for one in lacking:
         event = events.get(one.event_id or 0)
@@ -31,9 +31,7 @@ def fill_bodies(notifications: Iterable[Notification]) -> None:
             one.body_text = one.subject
             continue
         device = devices[event.device_id]
-        message = event_message(
-            _with_snapshot(event, one), device=device, geofence_name=names.get(event.geofence_id or 0, "")
-        )
+        message = event_message(_with_snapshot(event, one), device=device, geofence_name=names[event.pk])
         recipient = recipient_of(preferences.get(one.user_id, NO_PREFERENCE), device.fleet.time_zone)
         rendered = render_message(message, recipient)
         one.body_text, one.body_html = rendered.text, rendered.html

@@ -37,7 +37,7 @@ KIND_BADGES: dict[str, str] = {
 @admin.register(Event)
 class EventAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
     resource_classes = (EventResource,)
-    list_display = ("when", "kind_badge", "device", "geofence", "details")
+    list_display = ("when", "kind_badge", "device", "geofence_name", "details")
     list_filter = ("kind", "device__fleet")
     linked_lookups = ("device__id__exact",)
     list_filter_sheet = False
@@ -49,6 +49,10 @@ class EventAdmin(LongListAdmin, ExportAdmin, ReadOnlyAdmin):
     @display(description=_("event"), ordering="kind")
     def kind_badge(self, event: Event) -> SafeString:
         return badge(KIND_BADGES.get(event.kind, ""), event.get_kind_display())
+
+    @display(description=_("geofence"), ordering="geofence")
+    def geofence_name(self, event: Event) -> str:
+        return event.geofence_name or MISSING
 
     @display(description=_("details"))
     def details(self, event: Event) -> str:

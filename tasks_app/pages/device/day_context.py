@@ -121,6 +121,6 @@ def _entry_line(entry: Entry, day: ShownDay, units: Units) -> Line:
 
 def _event_line(event: Event, day: ShownDay, units: Units) -> Line:
     details = event_details(event.data, units)
-    names = [event.geofence.name] if event.geofence else []
+    names = [event.geofence_name] if event.geofence_name else []
     at = event.occurred_at
     return Line(EVENT, event.get_kind_display(), day.text(at), [*names, *details], day.clock(at), at.timestamp())

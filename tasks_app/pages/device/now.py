@@ -87,7 +87,7 @@ def _last_event(request: HttpRequest, device: Device) -> str:
     if event is None:
         return MISSING
     details = event_details(event.data, units_of(request))
-    name = event.geofence.name if event.geofence else ", ".join(details[:1])
+    name = event.geofence_name or ", ".join(details[:1])
     text = f"{event.get_kind_display()}: {name}" if name else event.get_kind_display()
     return f"{text} ({date_format(timezone.localtime(event.occurred_at), 'SHORT_DATETIME_FORMAT')})"
 

@@ -46,6 +46,12 @@ def test_it_writes_a_notification_with_a_delivery_per_channel(device, rule, oper
     assert rows() == [("ana", "email", "pending"), ("ana", "in_app", "sent")]
 
 
+def test_a_geofence_that_was_deleted_before_people_were_notified_has_its_name(device, rule, db):
+    record_events(device, EventKind.GEOFENCE_EXIT, data={"geofence": "Depot"})
+    (one,) = stored_notifications()
+    assert (one.subject, "Depot" in one.body_text) == ("Van 1 left Depot", True)
+
+
 @pytest.mark.parametrize("kind", EventKind.values)
 def test_it_notifies_of_every_kind_of_event(kind, device, rule, db):
     record_events(device, kind)

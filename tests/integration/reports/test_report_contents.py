@@ -151,7 +151,10 @@ def test_events_carry_what_is_particular_to_them(device, fleet):
     data = {"speed_kph": 101.0, "speed_limit_kph": 90, "peak_kph": 120.5, "duration_seconds": "broken"}
     Event.objects.create(device=device, kind=EventKind.OVERSPEED, occurred_at=ELEVEN, data=data, longitude=-46.1)
     Event.objects.create(device=device, kind=EventKind.GEOFENCE_EXIT, occurred_at=DAY, geofence=depot)
-    left, fast = rows_of(build("events", device=device), "events")
+    gone = {"geofence": "Yard, deleted since"}
+    Event.objects.create(device=device, kind=EventKind.GEOFENCE_EXIT, occurred_at=LATER - timedelta(1), data=gone)
+    left, fast, without = rows_of(build("events", device=device), "events")
+    assert without["geofence"] == gone["geofence"]
     assert (left["kind"], left["geofence"], left["occurred_at"]) == ("Geofence left", "=Depot", DAY)
     assert (fast["peak_kph"], fast["speed_limit_kph"], fast["duration_seconds"], fast["longitude"]) == (
         120.5, 90, None, -46.1
