@@ -16,7 +16,14 @@ from notifications_app.matching.event_traits import urgent_kinds
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.messages.rendering import Rendered
-from notifications_app.models import Delivery, DeliveryState, Notification, NotificationKind
+from notifications_app.models import (
+    ChannelKind,
+    Delivery,
+    DeliveryState,
+    EmailOptOut,
+    Notification,
+    NotificationKind,
+)
 from notifications_app.models.kinds import MESSAGE_KINDS
 from notifications_app.queries.audience import preferences_of, read_people, recipient_of
 from notifications_app.queries.digest_contents import merged_counts
@@ -74,6 +81,11 @@ def _overdue(one: Delivery, person: AbstractUser, now: datetime) -> QuerySet[Del
         notification__on_behalf_to="",
         notification__device__in=visible_devices(person).order_by().values("pk"),
     )
+    if one.channel == ChannelKind.EMAIL:
+        # Each of these is refused by itself.
+        left = EmailOptOut.objects.filter(user=person.pk)
+        found = found.exclude(notification__rule__in=left.filter(rule__isnull=False).values("rule"))
+        found = found.exclude(notification__kind__in=left.filter(rule__isnull=True).values("kind"))
     rest = found.exclude(notification__kind__in=urgent_kinds()).order_by("pk")
     return rest.select_for_update(of=("self",))[:MAX_PER_MERGE]
 

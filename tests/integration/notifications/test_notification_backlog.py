@@ -184,6 +184,19 @@ def test_who_wants_no_digests_by_email_gets_each(sink, device, rule, operator, r
     assert not Notification.objects.filter(kind="digest").exists()
 
 
+@pytest.mark.parametrize("by_kind", [False, True])
+def test_what_was_unsubscribed_from_meanwhile_is_in_no_digest(by_kind, sink, device, fleet, operator, run_jobs):
+    left = make_rule(fleet, [operator], kinds=["overspeed"])
+    make_rule(fleet, [operator], kinds=["ignition_on"])
+    leave_unsent(device, 12)
+    leave_unsent(device, 10, EventKind.IGNITION_ON)
+    EmailOptOut.objects.create(user=operator, **({"kind": "speed"} if by_kind else {"rule": left}))
+    run_jobs("notifications")
+    (mail,) = sink.messages
+    assert mail["Subject"] == "10 events gathered for you"
+    assert Delivery.objects.filter(channel="email", state="failed").count() == 12
+
+
 def test_what_may_not_be_seen_any_more_is_in_no_digest(sink, device, fleet, rule, operator, run_jobs):
     leave_unsent(device, 10)
     fleet.memberships.all().delete()
