@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from notifications_app.models.rules import Rule
@@ -109,11 +110,13 @@ class Escalation(models.Model):
 
 
 class SystemTrouble(models.Model):
-    """Trouble of the system, with the time administrators were notified; deleted when it is over."""
+    """Trouble of the system, with the times administrators were notified and it was last seen; deleted when it is over."""
 
     key = models.CharField(max_length=100, primary_key=True)
     since = models.DateTimeField()
     notified_at = models.DateTimeField()
+    # Checks of the former version write rows without it.
+    seen_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         verbose_name = _("system trouble")

@@ -25,8 +25,8 @@ def check_system(*, now: datetime) -> dict[str, int]:
     """Notify of trouble that is new or due for repetition, delete rows of trouble that is over."""
     found = troubles(now=now)
     notified = sum(_notify_once(trouble, now=now) for trouble in found)
-    over = SystemTrouble.objects.exclude(key__in=[trouble.key for trouble in found])
-    forgotten, _per_model = over.filter(notified_at__lt=now - FORGOTTEN_AFTER).delete()
+    SystemTrouble.objects.filter(key__in=[trouble.key for trouble in found]).update(seen_at=now)
+    forgotten, _per_model = SystemTrouble.objects.filter(seen_at__lt=now - FORGOTTEN_AFTER).delete()
     return {"troubles": len(found), "notified": notified, "over": forgotten}
 
 
@@ -34,7 +34,7 @@ def _notify_once(trouble: Trouble, *, now: datetime) -> int:
     """Notify of a trouble unless it was done lately; return 1 if it was. Row and notifications commit together."""
     with transaction.atomic():
         row, is_new = SystemTrouble.objects.select_for_update().get_or_create(
-            key=trouble.key, defaults={"since": now, "notified_at": now}
+            key=trouble.key, defaults={"since": now, "notified_at": now, "seen_at": now}
         )
         if not is_new and now - row.notified_at < REPEAT_AFTER:
             return 0
