@@ -1,4 +1,4 @@
-"""System checks: what must be true of the settings and, with `--database`, of the Redis server."""
+"""System checks: what must be true of the settings and, with `--database`, of the servers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connection
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.connection import RedisClient, client, masters_of
@@ -21,6 +22,14 @@ from tasks_app.utils.outgoing_http import InvalidUrl, parse_url
 
 MEANINGFUL = {"name", "broker_class", "redis", "workers", "timeout", "catch_up", "label", "ALT_CLUSTERS"}
 MEANINGFUL_PER_QUEUE = {"timeout", "workers", "attempts", "backoff_seconds", "backoff_cap_seconds", "lanes"}
+# The days of positions are made and dropped by their owner only.
+_FOREIGN_TABLES = r"""
+    SELECT relname, pg_get_userbyid(relowner), current_user::text FROM pg_class
+    WHERE relkind IN ('r', 'p') AND pg_table_is_visible(oid) AND CASE
+        WHEN relname ~ '^tasks_app_position(_\d{8})?$' THEN NOT pg_has_role(relowner, 'USAGE')
+        ELSE relname = ANY(%s) AND NOT has_table_privilege(oid, 'INSERT')
+    END ORDER BY relname
+"""
 MIN_TOKEN_CHARACTERS = 20
 HINTS = {
     "retry": "A job is given back when its worker dies, never because of its age: there is nothing to set.",
@@ -172,6 +181,22 @@ def check_proxies(**_: Any) -> list[CheckMessage]:
 
 # What they are taken for where a server does not know them.
 _DURABILITY = {"maxmemory-policy": "noeviction", "min-replicas-to-write": "", "appendonly": ""}
+
+
+@register(Tags.database)
+def check_rights(*, databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """E013: tables that the role of DATABASE_URL may not use, as after a restore by another one."""
+    if "default" not in (databases or ()):
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(_FOREIGN_TABLES, [connection.introspection.django_table_names()])
+        foreign = cursor.fetchall()
+    if not foreign:
+        return []
+    table, owner, role = foreign[0]
+    text = f"The database's role {role!r} may not use {len(foreign)} tables, of which {table!r} belongs to {owner!r}."
+    hint = "Restore as the role of DATABASE_URL (docs/production.md), or give it all tables: ALTER TABLE ... OWNER TO."
+    return [Error(text, hint=hint, id="tasks_app.E013")]
 
 
 @register(Tags.database)

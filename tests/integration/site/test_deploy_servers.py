@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import redis
+from django.db import connection
 
 from tasks_app import checks
 from tests.support.cluster import wait_until
@@ -124,6 +125,18 @@ def test_a_replica_and_sentinels_log_in_as_users_of_their_own(tmp_path):
                 with pytest.raises(redis.exceptions.NoPermissionError):
                     sentinel.get("tq:scheduler")
             assert replica.role()[0] == b"master"
+
+
+@pytest.mark.django_db
+def test_the_check_names_tables_that_belong_to_another_role():
+    """After a restore by the superuser it found nothing, and no worker could read a table."""
+    assert checks.check_rights(databases=["default"]) == []
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ROLE pg_monitor")
+    (error,) = checks.check_rights(databases=["default"])
+    assert error.id == "tasks_app.E013"
+    assert "role 'pg_monitor' may not use" in error.msg
+    assert checks.check_rights() == []
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd on this machine")
