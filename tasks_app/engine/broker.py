@@ -84,6 +84,8 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
         refuse_queue(options["cluster"], task)
     if options.get("group"):
         check_label(options["group"])
+    if not isinstance(options.get("sync"), bool | None):
+        raise InvalidArguments(f"sync={options['sync']!r:.100} is neither True nor False.")
     timeout = options.get("timeout")
     if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
         raise InvalidArguments(f"timeout={timeout!r} is no number of seconds.")
@@ -96,6 +98,8 @@ def refuse_timeout_here() -> NoReturn:
     refuse("The option timeout together with sync=True", "only a worker can interrupt a task.")
 
 
+# An id as a hook gets it.
+ANY_ID = UUID(int=0).hex
 OPTIONS = frozenset(REFUSED_OPTIONS) | {"save", "sync", "broker", "cluster", "timeout", "group", "hook"}
 
 
@@ -146,10 +150,17 @@ def hook_steps(hook: Any) -> tuple[Step, ...]:
         return ()
     task = task_of(hook)
     try:
+        task.arguments.check((ANY_ID,), {})
         call = task.arguments.check_following((), {}, 1)
     except InvalidArguments as error:
         raise InvalidArguments(f"The hook {task.name} cannot be called with the id of a job: {error}") from error
     return (Step(task=task.name, queue=task.queue, call=msgspec.Raw(call.encode())),)
+
+
+def check_wait(wait: Any) -> None:
+    """Raise InvalidArguments unless this is a number of milliseconds to wait."""
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or wait != wait:
+        raise InvalidArguments(f"wait={wait!r:.100} is no number of milliseconds.")
 
 
 def check_label(label: Any) -> str:

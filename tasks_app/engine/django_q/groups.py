@@ -19,6 +19,7 @@ from tasks_app.engine.backends import current_backend
 from tasks_app.engine.broker import (
     check_label,
     check_options,
+    check_wait,
     hook_steps,
     queue_of_broker,
     refuse,
@@ -91,7 +92,7 @@ def async_chain(
 def _chained(item: Any) -> Step:
     """Return one step of a chain, given as the function, or as a tuple with its arguments."""
     given = item if isinstance(item, tuple) else (item,)
-    if not 1 <= len(given) <= 3:
+    if not 1 <= len(given) <= 3 or not all(map(isinstance, given[1:], (list | tuple, dict))):
         raise InvalidArguments(f"{item!r} is no step of a chain: (func, args, kwargs).")
     func, args, kwargs = given[0], tuple(given[1:2] and given[1]), dict(given[2] if len(given) > 2 else {})
     options = take_options(kwargs)
@@ -150,6 +151,7 @@ def delete_group(group_id: str, tasks: bool = False, cached: bool = False) -> in
 
 def _ended(group_id: str, failures: bool, wait: float, count: int | None, cached: bool) -> list[FinishedJob]:
     _refuse_cache(cached)
+    check_wait(wait)
     label = check_label(group_id)
     if wait < 0 and current_job().queue:
         raise WouldDeadlock("A task may not wait without end for a group: its jobs may be on the queue of the task.")

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from tasks_app.engine.broker import (
     check_options,
+    check_wait,
     enqueue_package,
     package_options,
     refuse,
@@ -171,6 +172,7 @@ def _ended(task_id: UUID | str, wait: float, cached: bool) -> FinishedJob | None
         job = JobHandle(task_id)
     except (ValueError, AttributeError, TypeError):
         raise InvalidArguments(f"{task_id!r} is not the id of a job: jobs are found by ids, not by names.") from None
+    check_wait(wait)
     if wait:
         job.wait(wait / 1000 if wait > 0 else None)
         return ended_job(job)

@@ -11,7 +11,7 @@ import pytest
 from django_q.brokers import get_broker
 from django_q.models import Schedule
 from django_q.signals import pre_enqueue
-from django_q.tasks import AsyncTask, async_task, fetch, queue_size, result
+from django_q.tasks import AsyncTask, async_chain, async_task, fetch, fetch_group, queue_size, result
 
 from tasks_app.engine import InvalidArguments, JobHandle, NotOffered, UnknownJob, UnknownTask
 from tasks_app.engine import testing as engine_testing
@@ -63,6 +63,19 @@ def test_it_waits_for_no_job_that_never_was():
             fetch(uuid4(), wait)
 
 
+@pytest.mark.parametrize("wait", ["5", True, float("nan"), None])
+def test_a_wait_is_a_number_of_milliseconds(wait):
+    for ask in (lambda: result(uuid4(), wait=wait), lambda: fetch_group("mine", wait=wait)):
+        with pytest.raises(InvalidArguments, match="is no number of milliseconds"):
+            ask()
+
+
+@pytest.mark.parametrize("step", [("probe_add", 1), ("probe_add", (1,), [2]), ("probe_add", "1")])
+def test_a_step_of_a_chain_is_a_function_with_a_list_and_a_dict(step):
+    with pytest.raises(InvalidArguments, match="is no step of a chain"):
+        async_chain([step])
+
+
 @pytest.mark.parametrize("ask", [result, fetch])
 def test_it_refuses_names_and_caches(ask):
     with pytest.raises(InvalidArguments, match="by ids, not by names"):
@@ -106,7 +119,13 @@ def test_it_takes_options_that_say_what_happens_anyway(run_jobs):
     assert (result(job_id), result(other)) == (2, 3)
 
 
-@pytest.mark.parametrize("given", [{"q_options": {"tiemout": 5}}, {"q_options": [1]}, {"timeout": "5"}, {"timeout": 0}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"q_options": {"tiemout": 5}}, {"q_options": [1]}, {"timeout": "5"}, {"timeout": 0}),
+        *({"sync": "no"}, {"hook": "probe_add"}),  # it would run here, and the hook's argument is a number
+    ],
+)
 def test_it_refuses_options_that_cannot_be_right(given):
     with pytest.raises(InvalidArguments):
         async_task("probe_note", "x", **given)
