@@ -164,7 +164,10 @@ def _touches(visit: Visit, start: datetime, end: datetime) -> bool:
 
 def _duration(visit: Visit, now: datetime) -> float | None:
     left_at = now if visit.is_inside else visit.left_at
-    return None if visit.entered_at is None or left_at is None else (left_at - visit.entered_at).total_seconds()
+    if visit.entered_at is None or left_at is None:
+        return None
+    # The clock of a device may be ahead of now.
+    return max(0.0, (left_at - visit.entered_at).total_seconds())
 
 
 def _row(visit: Visit, start: datetime, end: datetime, now: datetime) -> list[Cell]:

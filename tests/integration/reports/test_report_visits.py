@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from reports_app.builders.visits import Crossing, Visit, visits
 from tasks_app.models import DeviceState, Event, EventKind, Fleet, Geofence
@@ -84,6 +85,17 @@ def test_a_silent_device_is_in_no_geofence_of_its_former_fleet_nor_in_one_that_i
     else:
         Geofence.objects.update(is_active=False)
     assert [row["state"] for row in rows(build("visits", device)["visits"])] == ["Exit not seen"]
+
+
+def test_a_visit_by_a_clock_that_is_ahead_lasts_no_negative_time(device, fleet):
+    depot = Geofence.objects.create(fleet=fleet, name="Depot", area=ELSEWHERE)
+    store([fix(device, 0, 0.0)])
+    DeviceState.objects.update(geofence_ids=[depot.pk])
+    now, day = timezone.now(), timedelta(days=1)
+    entered_at = now + timedelta(hours=3)
+    Event.objects.create(device=device, kind=EventKind.GEOFENCE_ENTER, occurred_at=entered_at, geofence=depot)
+    (visit,) = rows(build("visits", device, now - day, now + day)["visits"])
+    assert (visit["state"], visit["duration_seconds"], visit["in_range_seconds"]) == ("Still inside", 0, 0)
 
 
 def test_visits_of_deleted_geofences_are_told_apart(device, fleet):
