@@ -61,6 +61,7 @@ Fields of a job hash:
     ok    its members that succeeded             bad  those that failed or were cancelled
     qs    queues of it and its members, with commas
     mk    sign of the transaction that made its members with it, empty where they were made after it
+    kp    1: its plan is kept until it ends, since members have callbacks; else until its members are made
     r<n>  JSON result of its member <n>, where the members are parts of one call (engine.flows.Membership)
     wk    1: a caller waits for its end, which writes to its wake stream
 """

@@ -73,9 +73,9 @@ class Groups(Protocol):
         """Return the results that each of these groups has kept, as JSON by the numbers of its members."""
 
     def plan(self, membership: Membership) -> dict[int, Step]:
-        """Return the steps of a chain, or the members of a group that is being made; none once it has ended.
+        """Return the steps of a chain, or the members of a group that is being made or has callbacks of members.
 
-        None either of one whose message or plan cannot be read.
+        None once it has ended, nor of one whose message or plan cannot be read.
         """
 
     def cancel_left(self, membership: Membership) -> None:
@@ -171,7 +171,7 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
     """Return the script call that begins a group or chain.
 
     With a `sign` its members are made in the same transaction, by scripts that know the sign; without, its plan is kept until
-    they are made.
+    they are made, or until it ends: then the callbacks of a member that Redis loses are still known.
     """
     job_id, step, payload = new.job_id, new.step, new.payload
     config = engine_config()
@@ -191,6 +191,7 @@ def begin_call(new: NewGroup, sign: str = "") -> Call:
         ",".join(sorted(queues_of(step))),
         sign,
         new.due_ms or "",
+        "1" if is_planned and any(map(has_callbacks, step.members)) else "",
         *(number for number, _ in step.first_members()),
     ]
     script = "group_begin" + (ACCEPTED if new.is_accepted else "")
@@ -212,6 +213,11 @@ def _advance_call(membership: Membership, ended: Sequence[MemberEnd], *, is_made
     for index, state, result in ended:
         arguments += (index, str(state), result)
     return "group_advance", [*keys.streams, keys.ended, *keys.group(membership.id)], arguments
+
+
+def has_callbacks(step: Step) -> bool:
+    """Return whether jobs are to be made when the job of the step ends."""
+    return bool(step.on_success or step.on_error or step.on_end)
 
 
 def queues_of(step: Step) -> set[str]:

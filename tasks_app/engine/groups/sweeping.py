@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tasks_app.engine.backends import current_backend
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import BadPayload, EngineError, QueueUnavailable
-from tasks_app.engine.flows import CHAIN, Flow, Membership, member_id
+from tasks_app.engine.flows import CHAIN, Flow, Membership, Step, member_id
 from tasks_app.engine.groups.following import Follower
 from tasks_app.engine.groups.making import finish_making, make_members
 from tasks_app.engine.groups.members import cancel_members, members_left, queues_of
@@ -106,10 +106,10 @@ def repair_group(queue: JobQueue, group_id: str) -> None:
 
 
 def _forget(queue: JobQueue, group_id: str) -> None:
-    """Remove the keys of a group whose hash is gone."""
-    logger.warning("group %s has no job any more", group_id)
+    """Remove the keys of a group whose hash is gone; one that has ended meanwhile has none."""
     keys = queue.keys
-    queue.client.zrem(keys.groups, group_id)
+    if queue.client.zrem(keys.groups, group_id):
+        logger.warning("group %s has no job any more", group_id)
     queue.client.zrem(keys.making, group_id)
     queue.client.delete(keys.members(group_id), keys.plan(group_id))
 
@@ -157,6 +157,7 @@ def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> No
     # Parts without rows are noted before their hashes go: those that are left now have not ended.
     left = set(members_left(queue, job.job_id))
     follower = Follower(current_backend(), store_rows)
+    steps: dict[int, Step] | None = None
     for one, number in ids.items():
         if number not in left:
             continue
@@ -166,7 +167,15 @@ def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> No
         elif one not in live:
             row = _lost(queue, job, membership, number, follower)
         if row:
-            follower.follow([(Flow(membership=membership), row)])
+            steps = current_backend().groups.plan(membership) if steps is None else steps
+            follower.follow([(_flow_of(membership, steps.get(number)), row)])
+
+
+def _flow_of(membership: Membership, step: Step | None) -> Flow:
+    """Return what follows the end of a member, with its callbacks where they are known."""
+    if step is None:
+        return Flow(membership=membership)
+    return Flow(membership=membership, on_success=step.on_success, on_error=step.on_error, on_end=step.on_end)
 
 
 def _live(queue: JobQueue, group_id: str, ids: list[str]) -> set[str]:

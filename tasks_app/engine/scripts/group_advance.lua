@@ -8,7 +8,7 @@ local streams = {high = KEYS[1], normal = KEYS[2], low = KEYS[3]}
 if not redis.call('ZSCORE', KEYS[7], ARGV[1]) then
   return {-1, 0}
 end
-local job = fields(KEYS[5], 'kd', 'n', 'cx', 'pri', 'p', 'ok', 'bad')
+local job = fields(KEYS[5], 'kd', 'n', 'cx', 'pri', 'p', 'ok', 'bad', 'kp')
 if not job[5] then
   -- Its hash is gone: no job is left that could end.
   redis.call('ZREM', KEYS[7], ARGV[1])
@@ -20,7 +20,9 @@ local is_chain, total = job[1] == 'chain', number(job[2])
 local next_step = -1
 if ARGV[2] == '1' then
   redis.call('ZREM', KEYS[8], ARGV[1])
-  redis.call('DEL', KEYS[9])
+  if job[8] ~= '1' then
+    redis.call('DEL', KEYS[9])
+  end
 end
 local numbers = {}
 for i = 3, #ARGV, 3 do

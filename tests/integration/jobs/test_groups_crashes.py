@@ -192,6 +192,31 @@ def test_members_that_redis_lost_fail_with_their_group(run_jobs):
     assert (again.state, probe.ledger()) == ("succeeded", ["part 1", "part 3", "part 4"])
 
 
+def test_a_member_that_redis_lost_makes_its_own_callbacks(run_jobs):
+    keys = JobQueue("positions", client()).keys
+    called = [probe.probe_part.s(number).on_error(probe.probe_error.s(f"error {number}")) for number in (1, 2)]
+    job = group(
+        [*called, chain(probe.probe_part.s(3), probe.probe_part.si(4).on_error(probe.probe_error.s("step")))]
+    ).delay()
+    client().delete(keys.job(str(member_id(str(job), 1))))
+    run_jobs()
+    for _ in range(2):
+        sweep()
+        run_jobs()
+    assert job.state == "failed"
+    lost = "error 2 JobLost: The queue server lost it before it ended."
+    assert sorted(probe.ledger()) == [lost, "part 1", "part 3", "part 4"]
+    assert remaining_keys() == []
+
+
+def test_a_group_that_ended_between_two_looks_is_not_reported_as_lost(run_jobs, caplog):
+    queue = JobQueue("positions", client())
+    job = probe.probe_part.enqueue_group([(1,)])
+    run_jobs()
+    sweeping._forget(queue, str(job))
+    assert "has no job any more" not in caplog.text
+
+
 def test_what_is_left_of_a_group_that_redis_lost_is_removed(run_jobs):
     keys = JobQueue("positions", client()).keys
     job = probe.probe_part.enqueue_group([(1,)])
