@@ -1,4 +1,4 @@
-"""What is declared with `@task` and could never run is refused there, not when the first job of it is made."""
+"""Checks of what is declared with `@task`: what could never run is refused there, not when the first job of it is made."""
 
 from __future__ import annotations
 

@@ -359,9 +359,9 @@ def test_it_says_which_database_it_looked_for_and_how_to_find_those_of_make_run(
 def test_commands_of_django_say_it_too_and_show_where_a_database_that_answers_refused(settings, monkeypatch):
     settings.DATABASE_URL = "postgres://ana:secret@nowhere/tracker"
     monkeypatch.setattr("sys.argv", ["manage.py", "migrate"])
-    told = sentence_of(OperationalError('FATAL:  password authentication failed for user "ana"'))
-    assert "password authentication failed" in told
-    assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in told
+    sentence = sentence_of(OperationalError('FATAL:  password authentication failed for user "ana"'))
+    assert "password authentication failed" in sentence
+    assert "Looked for at postgres://ana:***@nowhere/tracker (DATABASE_URL)." in sentence
     with pytest.raises(OperationalError) as refused, connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)")
     with pytest.raises(OperationalError):

@@ -33,7 +33,7 @@ def keys() -> set[str]:
 
 
 def waiting(monkeypatch, *, workers: int) -> dict[str, float]:
-    """Give every queue so many workers; its jobs wait as long as the result is told."""
+    """Give every queue so many workers; its jobs wait as long as the result says."""
     ages: dict[str, float] = {}
     stats = queue_stats()
     monkeypatch.setattr(
