@@ -25,7 +25,7 @@ from reports_app.services.schedules import (
     switch,
 )
 from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_field, local_time_field
-from tasks_app.admin.common import MISSING, WithoutLinkRows, badge, format_time
+from tasks_app.admin.common import MISSING, badge, format_time
 from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 
 RUN_BADGES: dict[str, str] = {
@@ -95,7 +95,7 @@ class RunInline(TabularInline):
 
 
 @admin.register(ReportSchedule)
-class ReportScheduleAdmin(WithoutLinkRows, ModelAdmin):
+class ReportScheduleAdmin(ModelAdmin):
     form = ReportScheduleForm
     list_display = ("name", "sentence", "next_run", "last_run", "is_active")
     list_filter = ("is_active", "period", "fleet")

@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -49,30 +48,6 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class WithoutLinkRows:
-    """A mixin whose confirmation of a deletion leaves out the rows that only link two objects, which have no name."""
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        tree, counts, missing, protected = super().get_deleted_objects(objs, request)  # type: ignore[misc]
-        links = [field.remote_field.through._meta for field in self.opts.many_to_many]  # type: ignore[attr-defined]
-        for link in links:
-            counts.pop(str(link.verbose_name_plural), None)
-        return (
-            _without(tree, tuple(f"{capfirst(str(link.verbose_name))}: " for link in links)),
-            counts,
-            missing,
-            protected,
-        )
-
-
-def _without(tree: list[Any], beginnings: tuple[str, ...]) -> list[Any]:
-    return [
-        _without(found, beginnings) if isinstance(found, list) else found
-        for found in tree
-        if isinstance(found, list) or not str(found).startswith(beginnings)
-    ]
 
 
 def format_ago(at: datetime | None) -> str:

@@ -19,13 +19,13 @@ from django.contrib.admin.options import IncorrectLookupParameters, InlineModelA
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import DataError
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
+from tasks_app.admin.deletion import deleted_objects
 from tasks_app.web.joined_files import FOLDER, JOINED, names_of
 from tasks_app.web.quantities import format_number
 
@@ -51,8 +51,6 @@ def _headers_once(changes: Any) -> list[dict[str, Any]]:
 
 unfold.templatetags.unfold_list.result_headers = _headers_once
 
-# Rows that the confirmation of a deletion names, of each kind.
-MOST_NAMED = 25
 DATE_PARTS = {"year", "month", "day", "gte", "lt"}
 FORM_SCRIPT, FORM_STYLE = f"{FOLDER}/form.js", f"{FOLDER}/form.css"
 _LANGUAGES = "admin/js/vendor/select2/i18n/"
@@ -152,6 +150,8 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     paginator: Any = ListPaginator
     goes_with_its_subject = False
     """Whether rows that nobody deletes alone are deleted with what they are about, by those who may delete that."""
+    left_unnamed: tuple[type[Model], ...] = ()
+    """Kinds of rows that the confirmation of a deletion says nothing of."""
     linked_lookups: tuple[str, ...] = ()
     """Lookups in addresses of links to the list, for which it shows no filter."""
 
@@ -177,21 +177,13 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
         return lookup in self.linked_lookups or (name == self.date_hierarchy and part in DATE_PARTS)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        tree, counts, missing, protected = super().get_deleted_objects(objs, request)
+        tree, counts, missing, protected = deleted_objects(objs, request, self.admin_site, self.left_unnamed)
         along = {str(one.opts.verbose_name) for one in self.admin_site._registry.values() if _goes_along(one)}
-        return shortened(tree), counts, {name for name in missing if str(name) not in along}, protected
+        return tree, counts, {name for name in missing if str(name) not in along}, protected
 
 
 def _goes_along(other: Any) -> bool:
     return bool(getattr(other, "goes_with_its_subject", False))
-
-
-def shortened(tree: list[Any]) -> list[Any]:
-    """Return the nested lists of a confirmation page with MOST_NAMED of each; a device may have a hundred thousand events."""
-    left = len(tree) - MOST_NAMED
-    shown = [shortened(one) if isinstance(one, list) else one for one in (tree if left <= 1 else tree[:MOST_NAMED])]
-    more = ngettext("and %(count)s more", "and %(count)s more", left)
-    return shown if left <= 1 else [*shown, more % {"count": format_number(left)}]
 
 
 class _InlineWithoutScripts(_PlainInline):

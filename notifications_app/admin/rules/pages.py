@@ -31,7 +31,7 @@ from notifications_app.messages.rule_description import rule_sentence
 from notifications_app.models import EscalationStep, Rule
 from notifications_app.queries.rule_rows import NAMED
 from notifications_app.queries.watched import Subjects, watched_map
-from tasks_app.admin.common import MISSING, WithoutLinkRows
+from tasks_app.admin.common import MISSING
 from tasks_app.admin.model_admin import ModelAdmin, TabularInline
 
 # Shown texts of nothing that was chosen yet.
@@ -46,7 +46,7 @@ class EscalationStepInline(TabularInline):
 
 
 @admin.register(Rule)
-class RuleAdmin(WithoutLinkRows, ModelAdmin):
+class RuleAdmin(ModelAdmin):
     form = RuleForm
     list_display = ("name", "sentence", "fleet", "is_active")
     list_filter = ("fleet", "is_active")

@@ -21,7 +21,6 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django_otp.plugins.otp_static.models import StaticDevice
@@ -87,6 +86,8 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
     list_filter_sheet = False
+    # The admin's log always stays.
+    left_unnamed = (LogEntry,)
     actions = ("remove_second_factors",)
 
     @action(description=_("Remove the second factor of the selected people"), permissions=["change"])
@@ -119,9 +120,8 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
             return super().response_action(request, queryset, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A former user with acts on record stays, and the last administrator; the admin's log always stays."""
+        """A former user with acts on record stays, and the last administrator."""
         tree, counts, missing, protected = super().get_deleted_objects(objs, request)
-        counts.pop(str(LogEntry._meta.verbose_name_plural), None)
         protected = [*protected, *(str(user) for user in objs if is_former(user) and has_acts(user))]
         last = None if missing else next(filter(is_administrator, objs), None)
         # The page that asks has no transaction, in which the rows are locked.
@@ -129,17 +129,7 @@ class UserAdmin(GuardsAccounts, NamesPermissions, DjangoUserAdmin, ModelAdmin):
             is_only_one = last is not None and not is_administrated_without(objs)
         if is_only_one:
             protected.append(_("%(name)s, as nobody else is a superuser who can log in here") % {"name": last})
-        return _without_log(tree), counts, missing, protected
-
-
-def _without_log(tree: list[Any]) -> list[Any]:
-    """The objects that a confirmation page lists, in their nested lists, without entries of the admin's log."""
-    begin = f"{capfirst(str(LogEntry._meta.verbose_name))}: "
-    return [
-        _without_log(found) if isinstance(found, list) else found
-        for found in tree
-        if isinstance(found, list) or not str(found).startswith(begin)
-    ]
+        return tree, counts, missing, protected
 
 
 @admin.register(Group)

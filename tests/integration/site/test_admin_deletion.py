@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from notifications_app.models import Delivery, Notification
-from tasks_app.admin.model_admin import MOST_NAMED, shortened
+from tasks_app.admin.deletion import MOST_NAMED
 from tasks_app.models import (
     Command,
     Device,
@@ -23,6 +23,7 @@ from tasks_app.models import (
     QuarantinedFix,
 )
 from tests.integration.site.test_admin_pages import staff_with
+from tests.support.notifications import make_rule
 from tests.support.route_cases import ensure_row
 
 EVENTS = 40
@@ -82,10 +83,25 @@ def test_what_a_person_may_delete_alone_needs_that_permission(make_user, used_de
     assert Device.objects.exists()
 
 
-@pytest.mark.parametrize(
-    ("count", "shown"),
-    [(0, 0), (MOST_NAMED, MOST_NAMED), (MOST_NAMED + 1, MOST_NAMED + 1), (MOST_NAMED + 9, MOST_NAMED + 1)],
-)
-def test_of_many_rows_the_first_are_named(count, shown):
-    assert len(shortened(["one"] * count)) == shown
-    assert shortened(["device", ["one"] * count])[1][:1] == ["one"] * min(count, 1)
+def test_of_many_devices_and_of_many_rows_of_one_the_first_are_named_and_the_others_counted(page, device, make_device):
+    now = timezone.now()
+    events = [Event(device=device, kind=EventKind.ALARM, occurred_at=now) for _ in range(MOST_NAMED + 9)]
+    Event.objects.bulk_create(events)
+    several = [device, *(make_device() for _ in range(MOST_NAMED + 1))]
+    for one in several:
+        FilterCount.objects.create(device=one, day=now.date(), reason="jump", count=1)
+    chosen = {"action": "delete_selected", "_selected_action": [one.pk for one in several]}
+    answer = page.post(reverse("admin:tasks_app_device_changelist"), chosen)
+    (tree,) = answer.context["deletable_objects"]
+    assert [name for name in tree if isinstance(name, str)][-1] == "and 2 more"
+    assert len([name for name in tree if isinstance(name, str)]) == MOST_NAMED + 1
+    below = next(names for names in tree if isinstance(names, list))
+    assert sum("Event" in name for name in below) == MOST_NAMED
+    assert below[-1] == "and 10 more"
+    assert dict(answer.context["model_count"])["events"] == MOST_NAMED + 9
+
+
+def test_rows_that_only_link_two_others_are_not_named(page, device, fleet, operator):
+    make_rule(fleet, [operator], devices=[device])
+    text = page.get(reverse("admin:tasks_app_device_delete", args=[device.pk])).content.decode()
+    assert "relationship" not in text
