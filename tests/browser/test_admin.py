@@ -131,6 +131,16 @@ def test_it_shows_devices_with_their_state(visit, device):
     expect(row).to_contain_text("42 km/h")
 
 
+def test_in_text_of_twice_the_size_no_form_is_wider_than_the_page(visit, device):
+    visit.log_in()
+    for name in ("tasks_app_device", "tasks_app_maintenanceplan", "auth_group"):
+        visit.open(f"admin:{name}_add")
+        visit.page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert (
+            visit.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+        ), name
+
+
 def test_it_shows_a_failed_job_with_its_traceback(visit, failed_job):
     visit.log_in()
     visit.choose("Jobs")
