@@ -28,7 +28,7 @@ def deleted_objects(objs: Any, request: HttpRequest, site: Any, left_out: Collec
     """Return what `ModelAdmin.get_deleted_objects` does, without rows of `left_out` and those that only link two others."""
     if not objs:
         return [], {}, set(), []
-    found = NestedObjects(using=router.db_for_write(type(objs[0])), origin=objs)
+    found: Any = NestedObjects(using=router.db_for_write(type(objs[0])), origin=objs)
     found.collect(objs)
     shown = {
         model: rows
