@@ -6,7 +6,7 @@ from tasks_app.services.cleanup.events import remove_old_events
 from tasks_app.services.cleanup.history import remove_old_history
 from tasks_app.services.cleanup.job_history import remove_job_history
 from tasks_app.services.cleanup.optimize import optimize_tables
-from tasks_app.services.cleanup.orphan_files import stored_files
+from tasks_app.services.cleanup.orphan_files import is_older, stored_files
 from tasks_app.services.cleanup.orphans import remove_orphaned_data
 from tasks_app.services.cleanup.position_archives import ArchiveDamaged, ArchiveFailed, restore_archive
 from tasks_app.services.cleanup.positions import remove_old_positions
@@ -24,6 +24,7 @@ __all__ = [
     "Run",
     "cutoff",
     "delete_in_batches",
+    "is_older",
     "optimize_tables",
     "register_cleanup",
     "remove_duplicate_positions",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.core.files.storage import Storage, default_storage
@@ -24,13 +25,20 @@ def stored_files(storage: Storage, folder: str) -> Iterator[str]:
         yield from stored_files(storage, f"{folder}/{inner}")
 
 
+def is_older(storage: Storage, name: str, limit: datetime) -> bool:
+    """Return whether the file was written before; one that another process deletes meanwhile was not."""
+    with suppress(FileNotFoundError):
+        return storage.get_modified_time(name) < limit
+    return False
+
+
 def remove_files_without_row(folder: str, known: Collection[str], *, now: datetime, run: Run) -> int:
     """Remove (in a dry run: count) files under `folder` that are not `known` and older than an hour; return how many."""
     count = 0
     for name in stored_files(default_storage, folder):
         if not run.has_time():
             break
-        if name in known or default_storage.get_modified_time(name) >= now - GRACE:
+        if name in known or not is_older(default_storage, name, now - GRACE):
             continue
         size = default_storage.size(name)
         if not run.dry_run:

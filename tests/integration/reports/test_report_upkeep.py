@@ -6,13 +6,14 @@ import os
 import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from reports_app.models import Report, ReportFile, ReportState
-from reports_app.services.files import delete_orphaned_files, export_report
+from reports_app.services.files import delete_orphaned_files, export_report, orphans
 from reports_app.services.files.export import PARTIAL_FOLDER
 from reports_app.services.generation import sweep_stuck_reports
 from reports_app.services.requests import create_report
@@ -130,13 +131,24 @@ def test_retention_makes_storage_and_rows_agree(device, media):
     long_ago = time.time() - 7200
     os.utime(default_storage.path(old), (long_ago, long_ago))
     (media / PARTIAL_FOLDER / "dead").mkdir(parents=True)
-    os.utime(media / PARTIAL_FOLDER / "dead", (0, 0))
-    expected = {"files": 1, "rows": 1, "partials": 1}
+    (media / PARTIAL_FOLDER / ".nfs0001").touch()
+    for name in ("dead", ".nfs0001"):
+        os.utime(media / PARTIAL_FOLDER / name, (1, 1))
+    expected = {"files": 1, "rows": 1, "partials": 2}
     assert delete_orphaned_files(dry_run=True) == expected
     assert delete_orphaned_files() == expected
     assert delete_orphaned_files() == {"files": 0, "rows": 0, "partials": 0}
     assert list(ReportFile.objects.all()) == [kept]
     assert (default_storage.exists(old), default_storage.exists(fresh)) == (False, True)
+
+
+@pytest.mark.django_db
+def test_retention_meets_exports_and_expiry_that_end_meanwhile(media, monkeypatch):
+    """What it found in a folder may be gone before it looks at it."""
+    (media / PARTIAL_FOLDER).mkdir(parents=True)
+    monkeypatch.setattr(orphans, "stored_files", lambda storage, folder: ["reports/2026/01/expired.json"])
+    monkeypatch.setattr(Path, "iterdir", lambda folder: [folder / "ended"])
+    assert delete_orphaned_files() == {"files": 0, "rows": 0, "partials": 0}
 
 
 def test_the_cleanup_of_orphans_takes_report_files_along(device, run_jobs):
