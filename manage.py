@@ -49,8 +49,8 @@ def sentence_of(error: Exception) -> str:
     try:
         with telling_errors():
             raise error
-    except CommandError as told:
-        return str(told)
+    except CommandError as sentence:
+        return str(sentence)
 
 
 if __name__ == "__main__":
