@@ -18,6 +18,11 @@ from tests.support.probe import tasks as probe
 add: Any = probe.probe_add
 
 
+@task(queue="reports")
+def probe_three_numbers(first: int, second: str, third: str) -> None:
+    """Take a number where an error has a text."""
+
+
 @pytest.mark.parametrize("name", CALL_OPTIONS)
 def test_an_option_of_a_call_is_refused_before_anything_is_made(name):
     with inline_jobs() as jobs:
@@ -93,6 +98,12 @@ def test_groups_and_chains_take_signatures_or_a_list_of_them():
     for wrong in (None, "ab", add, 5):
         with pytest.raises(InvalidArguments, match="is no signature"):
             group(wrong)
+
+
+def test_a_callback_of_errors_takes_three_texts():
+    """What it gets is known before there is an error: an id, a class and a message."""
+    with pytest.raises(InvalidArguments, match="Expected `int`, got `str`"):
+        add.s(1).on_error(signature("probe_three_numbers"))
 
 
 def test_a_name_of_a_task_is_a_text():

@@ -33,6 +33,8 @@ MAX_MEMBERS = 10_000
 MAX_STEPS = 100
 # Groups, chains and callbacks around a call.
 MAX_DEPTH = 5
+# What a callback of an error gets, of the types that it has.
+AN_ERROR = (str(UUID(int=0)), "ValueError", "a message")
 
 
 class CallableTask(Protocol):
@@ -78,6 +80,8 @@ class Signature:
         """
         for callback in map(checked, callbacks):
             callback.step(leading=ERROR_ARGUMENTS)
+            if isinstance(callback, Call) and not callback.is_immutable:
+                callback.task.arguments.check((*AN_ERROR, *callback.args), callback.kwargs)
         return self._within_depth(replace(self, error_callbacks=(*self.error_callbacks, *callbacks)))
 
     def delay(self, *args: Never, **kwargs: Never) -> JobHandle:
