@@ -73,6 +73,7 @@ REASONS: dict[str, Any] = {
     "answered": _("The device answered."),
     "refused_by_device": _("The device refused it."),
     "device_inactive": _("The device is switched off."),
+    "right_lost": _("The person who asked for it may not send it any more."),
     "no_fix": _("The vehicle's place and speed are not known."),
     "fix_too_old": _("The last position is older than a minute."),
     "fix_in_future": _("The last position is of the future: the device's clock is wrong."),

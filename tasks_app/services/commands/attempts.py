@@ -19,7 +19,8 @@ from django.utils import timezone
 
 from tasks_app.ingest.trackers.base import EncodedCommand, InvalidCommand, OutgoingCommand
 from tasks_app.models import Command, CommandAttempt, CommandState
-from tasks_app.queries.commands import types_of, ways_of
+from tasks_app.queries.access import has_right
+from tasks_app.queries.commands import rights_to_send, types_of, ways_of
 from tasks_app.services.audit import record, subject_of_row
 from tasks_app.services.commands.changes import OUTSTANDING, change_state, reason, send_soon
 from tasks_app.services.commands.checking import unsafe
@@ -243,12 +244,22 @@ def _ended_before(command: Command, at: datetime) -> SendOutcome | None:
         return expired
     if not command.device.is_active:
         state, why = CommandState.FAILED, "device_inactive"
+    elif not _may_still_send(command):
+        state, why = CommandState.FAILED, "right_lost"
     elif why := unsafe(command.type, command.device, is_override=command.is_override, now=at):
         state = CommandState.FAILED
     else:
         return None
     change_state(command, state, why, now=at)
     return SendOutcome("ended", why)
+
+
+def _may_still_send(command: Command) -> bool:
+    """Whether the person who asked for it has the rights to send it now: it may have waited for days."""
+    user = command.requested_by
+    if user is None:
+        return True
+    return user.is_active and all(has_right(user, command.device.fleet, one) for one in rights_to_send(command.type))
 
 
 def _expired(command: Command, at: datetime) -> SendOutcome | None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from tasks_app.ingest.fix import Fix
 from tasks_app.ingest.trackers.base import InvalidCommand
-from tasks_app.models import AuditEntry, Command, CommandWay
+from tasks_app.models import AuditEntry, Command, CommandWay, FleetMembership
 from tasks_app.services.commands import NothingWritten, send_next
 from tasks_app.services.intake import add_to_buffer
 from tests.support.commands import HeldWay, a_fix, ask, encode, long_ago, send, state_of, sweep, use_ways
@@ -27,6 +27,21 @@ def test_a_sent_command_has_its_bytes_noted_and_is_not_done(device, operator, wi
     assert attempt.sent_at == command.sent_at
     entry = AuditEntry.objects.get(verb="send_command")
     assert (entry.user_id, entry.changes["bytes"]) == (operator.pk, b"position_request {}".hex(" "))
+
+
+@pytest.mark.parametrize("loss", ["left", "viewer", "inactive"])
+def test_what_waits_is_not_sent_once_its_person_may_not_send_it(loss, device, operator, wire):
+    command = ask(device, operator)
+    if loss == "left":
+        FleetMembership.objects.filter(user=operator).delete()
+    elif loss == "viewer":
+        FleetMembership.objects.filter(user=operator).update(role="viewer")
+    else:
+        operator.is_active = False
+        operator.save()
+    assert send(command, wire).result == "ended"
+    assert state_of(command) == ("failed", "right_lost")
+    assert wire.written == []
 
 
 def test_a_second_sender_writes_nothing(device, operator, wire):
