@@ -24,7 +24,7 @@ OPENAPI = {
         "FleetRoleEnum": "tasks_app.models.FleetRole",
         "CommandStateEnum": "tasks_app.models.commands.CommandState",
         "CommandTypeEnum": "tasks_app.models.commands.command_type_choices",
-        "CommandWayEnum": "tasks_app.models.commands.CommandWay",
+        "WayOfCommandEnum": "tasks_app.models.commands.CommandWay",
         "TrackerProtocolEnum": "tasks_app.models.commands.protocol_choices",
         "EventKindEnum": "tasks_app.models.EventKind",
         "ChannelKindEnum": "notifications_app.models.kinds.channel_choices",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,16 +40,20 @@ from tasks_app.utils.refusals import refusal_text
 OF_WKT = ("wkt_order", "corridor_width_meters")
 
 
-@extend_schema_field(
-    {
-        "oneOf": [
-            {"type": "object", "additionalProperties": True, "description": "GeoJSON geometry, or a Circle."},
-            {"type": "string", "description": "WKT: POLYGON, MULTIPOLYGON, LINESTRING or CIRCLE (x y, radius)."},
-        ]
-    }
-)
 class AreaField(StorableJSONField):
     """An area as GeoJSON, or as WKT text (which `GeofenceSerializer` reads, since it knows the order)."""
+
+
+class AreaScheme(OpenApiSerializerFieldExtension):
+    """How the OpenAPI schema describes it: answers have no WKT."""
+
+    target_class = AreaField
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """Return the schema of the field in a body or an answer."""
+        geometry = {"type": "object", "additionalProperties": True, "description": "GeoJSON geometry, or a Circle."}
+        text = {"type": "string", "description": "WKT: POLYGON, MULTIPOLYGON, LINESTRING or CIRCLE (x y, radius)."}
+        return geometry if direction == "response" else {"oneOf": [geometry, text]}
 
 
 class GeofenceSerializer(StrictModelSerializer):

@@ -94,6 +94,25 @@ def test_the_answer_with_a_row_has_all_its_fields():
         assert set(components[name]["required"]) == {one for one in fields if not fields[one].get("writeOnly")}, name
 
 
+def test_an_area_is_text_in_bodies_only():
+    components = _schema()["components"]["schemas"]
+    kinds = [components[name]["properties"]["area"] for name in ("Geofence", "GeofenceRequest", "PatchedGeofence")]
+    assert [one.get("type") for one in kinds] == ["object", None, None]
+    assert [len(one.get("oneOf", ())) for one in kinds] == [0, 2, 2]
+
+
+def test_a_component_is_not_named_as_a_field_of_another_one():
+    """openapi-generator names the values of `Command.way` CommandWayEnum."""
+    components = _schema()["components"]["schemas"]
+    names = {
+        name + "".join(part.capitalize() for part in field.split("_")) + "Enum"
+        for name, component in components.items()
+        for field, one in component.get("properties", {}).items()
+        if len(one.get("oneOf", ())) > 1
+    }
+    assert names & set(components) == set()
+
+
 def test_a_text_that_may_be_empty_is_one_string():
     """Of two alternatives that are strings, generated clients check the pattern of the first one for both."""
     components = _schema()["components"]["schemas"]
