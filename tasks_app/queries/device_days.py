@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
@@ -16,7 +16,7 @@ from django.db.models import Sum
 
 from tasks_app.geo.days import DayPart, day_range, day_start, is_whole_day
 from tasks_app.geo.figures import FIGURE_NAMES, Figures
-from tasks_app.models import Device, DeviceDay, DeviceState, Event
+from tasks_app.models import Device, DeviceDay, DeviceState, Event, Position
 from tasks_app.queries.drives import Drive, datetime_of, read_drive
 from tasks_app.queries.replica import reading_connection
 from tasks_app.queries.streaming import streamed
@@ -57,6 +57,8 @@ class DayTotals:
 NOTHING = DayTotals()
 # How many days of positions are in memory at once.
 PARTS_AT_ONCE = 8
+# One on which the clocks go forward.
+_SHORTEST_DAY = timedelta(hours=23)
 
 
 def day_totals(
@@ -64,7 +66,8 @@ def day_totals(
 ) -> Iterator[tuple[Device, list[DayTotals]]]:
     """The totals of each device (with its fleet loaded) for each of the consecutive day parts; zeros where it was silent.
 
-    A part that is a whole day of the device's zone, or today so far, comes from its roll-up, others from positions.
+    A part that is a whole day of the device's zone, or today so far, comes from its roll-up, others from positions; of a
+    whole day of another zone whose positions are gone, from the roll-up of that date, too.
     Roll-ups are only as fresh as `services.devices.days.refresh_days` left them: call it before. Events are counted anew
     where that finds more than the roll-up knows: old ones are dropped, new ones need no new fix.
     """
@@ -83,7 +86,9 @@ def day_totals(
                 found += [_of_day(rows.get(key), events.get(key), name) for key in keys]
             else:
                 for first in range(0, len(parts), PARTS_AT_ONCE):
-                    found += parts_totals(device, parts[first : first + PARTS_AT_ONCE])
+                    few = parts[first : first + PARTS_AT_ONCE]
+                    computed = zip(few, parts_totals(device, few), strict=True)
+                    found += [_or_kept(device, part, each, rows.get((device.pk, part[0]))) for part, each in computed]
         yield device, found
 
 
@@ -142,6 +147,22 @@ def odometer_at(device: Device, at: datetime) -> float | None:
     later = days.aggregate(meters=Sum("distance_meters"))["meters"] or 0.0
     rest = read_drive(device, at, end).figures([at, end])[0].distance_meters if is_cut else 0.0
     return max(0.0, state.odometer_meters - later - rest)
+
+
+def _or_kept(device: Device, part: DayPart, computed: DayTotals, row: tuple[Any, ...] | None) -> DayTotals:
+    """The totals of a part, but of a day of another zone whose positions are gone its roll-up, by the device's own
+    midnights: all that is known of it."""
+    day, start, end = part
+    if row is None or computed.first_fix_at is not None or end - start < _SHORTEST_DAY:
+        return computed
+    kept = _of_day(row, None, device.fleet.time_zone)
+    own_start, own_end = day_range(day, device.fleet.zone)
+    if (
+        not kept.figures.fix_count
+        or Position.objects.filter(device=device, fix_time__gte=own_start, fix_time__lt=own_end).exists()
+    ):
+        return computed
+    return replace(kept, events=computed.events or kept.events)
 
 
 def _rolled_up(devices: Iterable[Device], days: Sequence[DayPart]) -> dict[tuple[int, date], tuple[Any, ...]]:

@@ -69,6 +69,20 @@ def test_days_of_fleets_in_several_zones_are_those_of_the_server(api, two_fleets
     assert (report.range_start, str(report.zone)) == (datetime(2026, 7, 1, 23, tzinfo=UTC), "Europe/Lisbon")
 
 
+def test_days_of_fleets_in_several_zones_are_no_zeros_once_their_positions_are_gone(two_fleets):
+    far = two_fleets[1]
+    Fleet.objects.filter(pk=far.fleet_id).update(time_zone="Asia/Tokyo")
+    for one in two_fleets:
+        drive(one)
+    refresh_days(Device.objects.select_related("fleet"), DAY.date(), NEXT_DAY.date(), now=LATER)
+    span = {"range_start": DAY.replace(hour=0), "range_end": LATER.replace(hour=0)}
+    before = rows_of(build("fleet", **span), "days")
+    Position.objects.all().delete()
+    after = rows_of(build("fleet", **span), "days")
+    assert [row["distance_km"] for row in after] == pytest.approx([row["distance_km"] for row in before])
+    assert after[0]["distance_km"] == pytest.approx(20 * STEP_KM, rel=0.01)
+
+
 def test_a_job_about_several_fleets_takes_days_of_the_zone_they_share(two_fleets, operator, run_jobs):
     get_task("generate_fleet_report").apply_async(("2026-03-02", "2026-03-03"), requested_by=operator.pk)
     run_jobs("reports")
