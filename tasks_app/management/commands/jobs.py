@@ -20,10 +20,10 @@ from tasks_app.management.base import ShellCommand
 from tasks_app.management.job_tables import job_details, job_table
 from tasks_app.management.output import console_of, print_json
 from tasks_app.models.jobs import PRIORITY_CHOICES
-from tasks_app.queries.access import Right
+from tasks_app.queries.access import Right, has_everywhere
 from tasks_app.queries.bulk_counts import StateCount, count_matching
 from tasks_app.queries.job_rights import CANCEL_JOBS, CHANGE_JOBS, RETRY_JOBS
-from tasks_app.queries.jobs import InvalidSearch, JobFilters, JobView, find_job, list_jobs
+from tasks_app.queries.jobs import VIEW_JOBS, InvalidSearch, JobFilters, JobView, find_job, list_jobs
 from tasks_app.services.jobs import ask_for_bulk_action, cancel_job, change_priority, reason_text, retry_job
 
 MAX_LISTED = 10_000
@@ -89,7 +89,13 @@ class Command(ShellCommand):
         if options["json"]:
             print_json(self, jobs)
         else:
-            console_of(self).print(job_table(jobs) if jobs else _("No jobs here."))
+            console_of(self).print(job_table(jobs) if jobs else self._none_here())
+
+    def _none_here(self) -> str:
+        if has_everywhere(self.user, VIEW_JOBS):
+            return _("No jobs here.")
+        text = _("No jobs of %(name)s here; those of others take the permission %(permission)s.")
+        return text % {"name": self.user, "permission": VIEW_JOBS.permission}
 
     def _show(self, options: dict[str, Any]) -> None:
         job = find_job(_job_id(options["ids"][0]), user=self.user)

@@ -136,6 +136,16 @@ def test_a_command_for_an_account_has_the_rights_of_the_account(command, right, 
     assert not QueueAction.objects.exists()
 
 
+def test_it_says_whose_jobs_an_account_without_the_right_to_see_others_looked_for(make_user):
+    probe.probe_add.delay(1, b=2)
+    clerk = make_user(username="clerk", is_staff=True)
+    assert "No jobs of clerk here; those of others take the permission tasks_app.view_job." in run(
+        "jobs", "list", "--user", "clerk"
+    )
+    give(clerk, "tasks_app.view_job")
+    assert "probe_add" in run("jobs", "list", "--user", "clerk")
+
+
 def test_a_command_for_an_account_acts_as_it(make_user):
     clerk = give(make_user(username="clerk", is_staff=True), "tasks_app.pause_queue")
     call_command("queues", "pause", "cleanup", "--user", "clerk", stdout=io.StringIO())
