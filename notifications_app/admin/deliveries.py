@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -13,7 +14,7 @@ from django.utils.translation import ngettext
 from unfold.decorators import action, display
 
 from notifications_app.models import AttemptOutcome, Delivery, DeliveryAttempt, DeliveryState, EmailOptOut
-from notifications_app.services.deliveries import NotRetryable, retry_delivery
+from notifications_app.services.deliveries import retry_deliveries
 from tasks_app.admin.common import ReadOnlyAdmin, badge, format_seconds, format_time
 from tasks_app.admin.long_lists import LongListAdmin
 from tasks_app.admin.model_admin import ListPaginator, TabularInline
@@ -65,6 +66,10 @@ class AttemptInline(_ReadOnlyInline):
         return format_seconds(attempt.duration_seconds)
 
 
+# Deliveries that are tried again in one transaction.
+AT_ONCE = 500
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(LongListAdmin, ReadOnlyAdmin):
     list_display = ("when", "subject", "user", "channel", "address", "state_badge", "attempt_count", "last_error")
@@ -106,14 +111,12 @@ class DeliveryAdmin(LongListAdmin, ReadOnlyAdmin):
 
     @action(description=_("Try the failed ones again"), permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        retried = 0
-        for delivery in queryset.filter(state=DeliveryState.FAILED):
-            try:
-                retry_delivery(delivery)
-            except NotRetryable:
-                continue
-            self.log_change(request, delivery, str(_("Tried again.")))
-            retried += 1
+        ids = list(queryset.filter(state=DeliveryState.FAILED).values_list("pk", flat=True))
+        retried, user_id = 0, cast(int, request.user.pk)
+        for start in range(0, len(ids), AT_ONCE):
+            done = retry_deliveries(ids[start : start + AT_ONCE])
+            LogEntry.objects.log_actions(user_id, done, CHANGE, str(_("Tried again.")))
+            retried += len(done)
         text = ngettext("%d delivery is tried again.", "%d deliveries are tried again.", retried) % retried
         self.message_user(request, text, messages.SUCCESS if retried else messages.WARNING)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -23,7 +24,7 @@ from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
 from notifications_app.signals import delivery_failed
 from tasks_app.engine import PermanentError, get_task
-from tasks_app.services.audit import record, subject_of_row
+from tasks_app.services.audit import record_all, subject_of_row
 from tasks_app.tracing import span
 
 
@@ -86,12 +87,21 @@ def _sent(channel: Channel, delivery: Delivery, address: str) -> str:
 
 def retry_delivery(delivery: Delivery) -> None:
     """Retry a failed delivery with a full set of attempts. Raises NotRetryable."""
-    with transaction.atomic():
-        failed = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.FAILED)
-        if not failed.update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count")):
-            raise NotRetryable(NotRetryable.__doc__)
-        record("retry", subject_of_row(delivery))
-        transaction.on_commit(lambda: enqueue_deliveries([delivery.pk]))
+    if not retry_deliveries([delivery.pk]):
+        raise NotRetryable(NotRetryable.__doc__)
+
+
+@transaction.atomic
+def retry_deliveries(delivery_ids: Collection[int]) -> list[Delivery]:
+    """Retry those of these deliveries that failed, with a full set of attempts; return them."""
+    found = Delivery.objects.select_for_update().filter(pk__in=delivery_ids, state=DeliveryState.FAILED)
+    failed = list(found.order_by("pk"))
+    ids = [delivery.pk for delivery in failed]
+    Delivery.objects.filter(pk__in=ids).update(state=DeliveryState.PENDING, attempts_forgiven=F("attempt_count"))
+    record_all("retry", [(subject_of_row(delivery), {}) for delivery in failed])
+    if ids:
+        transaction.on_commit(lambda: enqueue_deliveries(ids))
+    return failed
 
 
 def _address(delivery: Delivery, channel: Channel) -> str:

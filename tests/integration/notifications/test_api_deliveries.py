@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
@@ -11,6 +12,7 @@ from rest_framework.test import APIClient
 
 from notifications_app.models import Delivery, DeliveryAttempt, Destination, Notification
 from notifications_app.services.destinations.store import add_destination
+from tasks_app.models import AuditEntry
 
 URL = "https://hooks.example.org/t0ken-of-ana"
 
@@ -208,6 +210,21 @@ def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed_deliv
     assert "1 delivery is tried again" in run_action(admin_page, "delivery", "try_again", failed_delivery)
     failed_delivery.refresh_from_db()
     assert failed_delivery.state == "pending"
+
+
+def test_many_are_tried_again_as_quickly_as_one(admin_page, failed_delivery, django_assert_max_num_queries):
+    user = failed_delivery.notification.user
+    told = Notification.objects.bulk_create(Notification(user=user, kind="test", dedupe_key=f"{n}") for n in range(30))
+    failed = [Delivery(notification=one, channel="email", state="failed", attempt_count=8) for one in told]
+    Delivery.objects.bulk_create(failed)
+    with django_assert_max_num_queries(30):
+        chosen = {"action": "try_again", "select_across": "1", "_selected_action": [failed_delivery.pk]}
+        admin_page.post(reverse("admin:notifications_app_delivery_changelist"), chosen)
+    tried = Delivery.objects.filter(state="pending")
+    assert [one.attempts_forgiven for one in tried.filter(attempt_count=8)] == [8] * 30
+    assert (
+        LogEntry.objects.filter(user__username="staff").count() == AuditEntry.objects.filter(verb="retry").count() == 31
+    )
 
 
 def test_the_page_of_a_delivery_shows_its_attempts(admin_page, failed_delivery):
