@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 
 import pytest
 from django.db import OperationalError, connection, connections
@@ -49,6 +51,20 @@ def test_statements_that_are_answered_in_time_may_be_many(bounded):
     for _ in range(4):
         connection.cursor().execute("SELECT pg_sleep(0.1)")
     assert connection.cursor().connection is opened
+
+
+def test_the_check_of_a_connection_and_the_statement_behind_it_do_not_wait_one_after_the_other(bounded, monkeypatch):
+    with connection.cursor():
+        pid = connection.connection.info.backend_pid
+    monkeypatch.setattr(connection, "health_check_enabled", True)
+    monkeypatch.setattr(connection, "health_check_done", False)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(OperationalError, match="no answer to the check"):
+            Device.objects.count()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert Device.objects.count() == 0
 
 
 def test_without_a_bound_the_driver_waits():
