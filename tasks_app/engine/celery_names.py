@@ -13,7 +13,7 @@ _QUEUE = "a task has its queue, @task(queue=...); get_task(name).on_queue(...) i
 _RETRY = (
     "a job that raises is tried again, max_attempts times in all and with growing waits; PermanentError ends it at once"
 )
-_BACKOFF = "the waits are those of the queue, in trackerproject/queues.py"
+_BACKOFF = "the waits are those of the queue: backoff_seconds of Q_CLUSTER['ALT_CLUSTERS']"
 _LIMIT = "timeout_seconds=..., at which JobTimeout is raised in the task"
 _ALWAYS = "it is so always: a job is acknowledged once its row is stored"
 _JSON = "arguments and results are JSON"

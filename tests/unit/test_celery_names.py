@@ -101,7 +101,7 @@ def test_groups_and_chains_take_signatures_or_a_list_of_them():
 
 
 def test_a_callback_of_errors_takes_three_texts():
-    """What it gets is known before there is an error: an id, a class and a message."""
+    """Its arguments are known before there is an error: an id, a class and a message."""
     with pytest.raises(InvalidArguments, match="Expected `int`, got `str`"):
         add.s(1).on_error(signature("probe_three_numbers"))
 
