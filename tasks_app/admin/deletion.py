@@ -1,4 +1,4 @@
-"""What a deletion takes along, as the page that asks for it shows it.
+"""The rows that a deletion takes along, as the page that asks for it shows them.
 
 Django writes the name and the address of every row before any can be left out: half a minute for the five thousand devices of a
 list, of which the page names a few.

@@ -144,7 +144,7 @@ def test_retention_makes_storage_and_rows_agree(device, media):
 
 @pytest.mark.django_db
 def test_retention_meets_exports_and_expiry_that_end_meanwhile(media, monkeypatch):
-    """What it found in a folder may be gone before it looks at it."""
+    """Files that it found in a folder may be gone before it looks at them."""
     (media / PARTIAL_FOLDER).mkdir(parents=True)
     monkeypatch.setattr(orphans, "stored_files", lambda storage, folder: ["reports/2026/01/expired.json"])
     monkeypatch.setattr(Path, "iterdir", lambda folder: [folder / "ended"])
