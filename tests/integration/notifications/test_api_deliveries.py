@@ -214,7 +214,9 @@ def test_staff_send_tests_switch_on_and_try_again(admin_page, hook, failed_deliv
 
 def test_many_are_tried_again_as_quickly_as_one(admin_page, failed_delivery, django_assert_max_num_queries):
     user = failed_delivery.notification.user
-    notified = Notification.objects.bulk_create(Notification(user=user, kind="test", dedupe_key=f"{n}") for n in range(30))
+    notified = Notification.objects.bulk_create(
+        Notification(user=user, kind="test", dedupe_key=f"{n}") for n in range(30)
+    )
     failed = [Delivery(notification=one, channel="email", state="failed", attempt_count=8) for one in notified]
     Delivery.objects.bulk_create(failed)
     with django_assert_max_num_queries(30):
