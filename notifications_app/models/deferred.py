@@ -98,6 +98,8 @@ class Escalation(models.Model):
     rule = models.ForeignKey(Rule, on_delete=models.CASCADE, related_name="+")
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="+")
     notified_at = models.DateTimeField()
+    # Minutes of the latest step that was taken: the others may be moved meanwhile.
+    taken_minutes = models.PositiveIntegerField(default=0, db_default=0)
     due_at = models.DateTimeField(db_index=True)
 
     class Meta:

@@ -13,7 +13,7 @@ from notifications_app.models import Escalation, EscalationStep, Notification, R
 from notifications_app.queries.events import devices_of, event_value
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import minutes_after
-from notifications_app.services.events.event_alerts import audience_of, write_alerts
+from notifications_app.services.events.event_alerts import audience_of, rule_key, write_alerts
 from tasks_app.engine import current_job
 
 MAX_PER_RUN = 5000
@@ -31,7 +31,7 @@ def escalate_due(*, now: datetime) -> int:
 
 
 def _escalate(escalation_id: int, *, now: datetime) -> int:
-    """Notify one step and set the next one, in one transaction."""
+    """Notify the steps that are due and set the next one, in one transaction."""
     with transaction.atomic():
         row = (
             Escalation.objects.select_for_update(skip_locked=True, of=("self",))
@@ -42,13 +42,13 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
         if row is None:
             return 0
         steps = EscalationStep.objects.filter(rule=row.rule_id, rule__is_active=True).order_by("after_minutes")
-        left = list(steps.filter(after_minutes__gt=_latest_step(row)))
+        left = list(steps.filter(after_minutes__gt=row.taken_minutes))
         if not left or is_acknowledged(row.event_id):
             row.delete()
             return 0
-        later = [step for step in left if minutes_after(row.notified_at, step.after_minutes) > now]
-        notified = sum(_notify(row, step, now=now) for step in left[: len(left) - len(later)])
-        _next_step(row, later)
+        due = [step for step in left if minutes_after(row.notified_at, step.after_minutes) <= now]
+        notified = sum(_notify(row, step, now=now) for step in due)
+        _wait_for_next(row, due, left[len(due) :])
         return notified
 
 
@@ -65,22 +65,14 @@ def is_acknowledged(event_id: int) -> bool:
     return Notification.objects.filter(event=event_id, acknowledged_at__isnull=False).exists()
 
 
-def _latest_step(row: Escalation) -> int:
-    """The minutes of the latest step that notified anybody, 0 before: by it, as steps may be changed meanwhile."""
-    keys = Notification.objects.filter(event=row.event_id, dedupe_key__startswith=_step_key(row, ""))
-    return max((int(key.rpartition(":")[2]) for key in keys.values_list("dedupe_key", flat=True)), default=0)
-
-
-def _step_key(row: Escalation, minutes: int | str) -> str:
-    return f"event:{row.event_id}:rule:{row.rule_id}:step:{minutes}"
-
-
-def _next_step(row: Escalation, left: list[EscalationStep]) -> None:
+def _wait_for_next(row: Escalation, taken: list[EscalationStep], left: list[EscalationStep]) -> None:
     if not left:
         row.delete()
         return
+    if taken:
+        row.taken_minutes = taken[-1].after_minutes
     row.due_at = minutes_after(row.notified_at, left[0].after_minutes)
-    row.save(update_fields=["due_at"])
+    row.save(update_fields=["taken_minutes", "due_at"])
 
 
 def _notify(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
@@ -98,7 +90,7 @@ def _notify(row: Escalation, step: EscalationStep, *, now: datetime) -> int:
         if access.allows(user_id, value.fleet_id)
     ]
 
-    def step_key(_alert: Alert) -> str:
-        return _step_key(row, step.after_minutes)
+    def step_key(alert: Alert) -> str:
+        return f"{rule_key(alert)}:step:{step.after_minutes}"
 
     return len(write_alerts(alerts, [row.event], devices, audience, now=now, dedupe_key=step_key, subject=SUBJECT))

@@ -255,6 +255,17 @@ def test_nobody_who_may_not_see_the_fleet_is_escalated_to(device, escalating, bo
     assert Escalation.objects.count() == 1
 
 
+def test_a_step_that_reached_nobody_is_past_all_the_same(device, escalating, boss):
+    record_events(device, EventKind.ALARM)
+    now = timezone.now()
+    membership = FleetMembership.objects.get(user=boss)
+    membership.delete()
+    assert escalate_due(now=now + timedelta(minutes=11)) == 0
+    membership.save(force_insert=True)
+    assert escalate_due(now=now + timedelta(minutes=31)) == 1
+    assert not Notification.objects.filter(user=boss).exists()
+
+
 @pytest.mark.parametrize(("count", "expected"), [(9, []), (10, [("ana", "10 events gathered for you")])])
 def test_what_an_outage_left_behind_is_one_digest_and_a_few_late_events_are_none(
     device, fleet, operator, count, expected
