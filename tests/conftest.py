@@ -41,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     # Counts of one test are not sent in another one.
     django_settings.TASK_ENGINE = {**django_settings.TASK_ENGINE, "METRICS_EVERY_SECONDS": 0}
+    # Tasks that are declared read the settings already.
+    engine_config.cache_clear()
     django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     TransactionTestCase._fixture_teardown = lambda self: empty_tables()
     unasked = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
