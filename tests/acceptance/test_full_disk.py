@@ -75,9 +75,11 @@ def test_jobs_wait_for_room_on_the_disk_of_postgresql(disk, tmp_path):
             wait_until(lambda: cluster.log.read_bytes().count(b"waits for the database") > 5, 60, "jobs to wait")
             assert query(url, "SELECT count(*) FROM tasks_app_job") == [(0,)]
             filler.unlink()
-            expected = {(str(job), "succeeded", 1) for job in jobs}
-            rows = "SELECT id::text, state, attempt_count FROM tasks_app_job"
+            expected = {(str(job), "succeeded") for job in jobs}
+            rows = "SELECT id::text, state FROM tasks_app_job"
             wait_until(lambda: set(query(url, rows)) == expected, 60, lambda: str(query(url, rows)))
+        # A worker that met the full disk just before, and asks it just after there is room, counts that attempt.
+        assert max(query(url, "SELECT attempt_count FROM tasks_app_job")) <= (2,)
         assert query(url, "SELECT count(*) FROM ledger_effect") == [(JOBS,)]
 
 
