@@ -15,7 +15,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import PayloadTooLarge
 from tasks_app.engine.flows import CHAIN, TASK, Composite, Flow, Membership, Step, member_id
-from tasks_app.engine.groups.redis_groups import Groups, NewGroup
+from tasks_app.engine.groups.redis_groups import Groups, NewGroup, has_callbacks
 from tasks_app.engine.job_ids import has_ended_before
 from tasks_app.engine.payload import Payload
 
@@ -151,7 +151,7 @@ def _in_common(member: tuple[int, Step]) -> tuple[Any, ...]:
 
 def flow_of(step: Step, flow: Flow | None) -> Flow | None:
     """Return `flow` with the callbacks of the step; None where there is nothing to note."""
-    if not step.on_success and not step.on_error and not step.on_end:
+    if not has_callbacks(step):
         return flow
     return msgspec.structs.replace(
         flow or Flow(), on_success=step.on_success, on_error=step.on_error, on_end=step.on_end

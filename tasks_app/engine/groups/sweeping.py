@@ -20,7 +20,7 @@ from tasks_app.engine.enqueueing import JobOptions
 from tasks_app.engine.errors import BadPayload, EngineError, QueueUnavailable
 from tasks_app.engine.flows import CHAIN, Flow, Membership, Step, member_id
 from tasks_app.engine.groups.following import Follower
-from tasks_app.engine.groups.making import finish_making, make_members
+from tasks_app.engine.groups.making import finish_making, flow_of, make_members
 from tasks_app.engine.groups.members import cancel_members, members_left, queues_of
 from tasks_app.engine.job_fields import read_text
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
@@ -173,9 +173,8 @@ def _repair_members(queue: JobQueue, job: JobHash, membership: Membership) -> No
 
 def _flow_of(membership: Membership, step: Step | None) -> Flow:
     """Return what follows the end of a member, with its callbacks where they are known."""
-    if step is None:
-        return Flow(membership=membership)
-    return Flow(membership=membership, on_success=step.on_success, on_error=step.on_error, on_end=step.on_end)
+    flow = Flow(membership=membership)
+    return flow if step is None else flow_of(step, flow) or flow
 
 
 def _live(queue: JobQueue, group_id: str, ids: list[str]) -> set[str]:
