@@ -1,6 +1,6 @@
 """Names of Celery that are no names here, each with what takes its place. Nothing of them is accepted and ignored.
 
-Who ports a project reads them in the error at the line that is to be changed; docs/celery.md has the whole table.
+The error at the line that is to be changed names it; docs/celery.md has the whole table.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def task(
 
     def decorate(function: Callable[P, R]) -> Task[P, R]:
         named = function.__name__ if name is None else name
-        others = (other_queues,) if isinstance(other_queues, str) else other_queues
-        check_task(function, named, (queue, *others), timeout_seconds=timeout_seconds, max_attempts=max_attempts)
+        further = (other_queues,) if isinstance(other_queues, str) else other_queues
+        check_task(function, named, (queue, *further), timeout_seconds=timeout_seconds, max_attempts=max_attempts)
         registered = Task(
             function,
             name=named,
@@ -99,7 +99,7 @@ def task(
             keeps_successes=keeps_successes,
             startable=startable,
             needs_operate=needs_operate,
-            other_queues=others,
+            other_queues=further,
         )
         register(registered)
         return registered
