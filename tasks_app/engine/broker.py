@@ -8,6 +8,7 @@ refused, with the alternative in the message: none is accepted and ignored.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from tasks_app.engine.flows import Flow, Step
 from tasks_app.engine.groups.making import make
 from tasks_app.engine.groups.signatures import Call
 from tasks_app.engine.live import QueueStats, queue_stats
+from tasks_app.engine.number_types import is_number
 from tasks_app.engine.registered_task import Task
 from tasks_app.engine.registry import get_task
 
@@ -87,7 +89,7 @@ def check_options(options: dict[str, Any], task: Task[Any, Any]) -> None:
     if not isinstance(options.get("sync"), bool | None):
         raise InvalidArguments(f"sync={options['sync']!r:.100} is neither True nor False.")
     timeout = options.get("timeout")
-    if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float)):
+    if timeout is not None and not is_number(timeout):
         raise InvalidArguments(f"timeout={timeout!r} is no number of seconds.")
     # Before anything is made: it has bounds.
     JobOptions(timeout_seconds=timeout)
@@ -159,7 +161,7 @@ def hook_steps(hook: Any) -> tuple[Step, ...]:
 
 def check_wait(wait: Any) -> None:
     """Raise InvalidArguments unless this is a number of milliseconds to wait."""
-    if isinstance(wait, bool) or not isinstance(wait, int | float) or wait != wait:
+    if not is_number(wait) or isnan(wait):
         raise InvalidArguments(f"wait={wait!r:.100} is no number of milliseconds.")
 
 

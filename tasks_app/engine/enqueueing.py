@@ -31,6 +31,7 @@ from tasks_app.engine.groups.redis_groups import NO_LIMIT, Groups, NewGroup, Red
 from tasks_app.engine.keys import PRIORITIES, QueueKeys
 from tasks_app.engine.lanes import lane_number, open_new_lanes
 from tasks_app.engine.metrics.jobs import JOBS_ENQUEUED
+from tasks_app.engine.number_types import is_number
 from tasks_app.engine.payload import Payload, seal
 from tasks_app.engine.redis_cluster import RedisClusterClient
 from tasks_app.engine.scripts import ACCEPTED, Call, run_scripts, run_scripts_whole
@@ -77,11 +78,11 @@ class JobOptions(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         # A worker could not read a message with a value of another type: the job would be accepted and fail.
-        if not _is_number(self.countdown):
+        if self.countdown is not None and not is_number(self.countdown):
             raise InvalidArguments(f"{self.countdown!r:.100} is no countdown: seconds are meant.")
         if not isinstance(self.eta, datetime | None):
             raise InvalidArguments(f"{self.eta!r:.100} is no eta: a datetime with a time zone is meant.")
-        if not _is_number(self.timeout_seconds):
+        if self.timeout_seconds is not None and not is_number(self.timeout_seconds):
             raise InvalidArguments(f"{self.timeout_seconds!r:.100} is no time limit: seconds are meant.")
         if not _is_row_id(self.requested_by_id):
             raise InvalidArguments(f"{self.requested_by_id!r:.100} is nobody: a user or the id of one is meant.")
@@ -131,10 +132,6 @@ class JobOptions(msgspec.Struct, frozen=True):
             request_id=self.request_to_note(),
             trace=self.trace_to_note(),
         )
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _is_row_id(value: Any) -> bool:

@@ -24,6 +24,7 @@ from tasks_app.engine.errors import InvalidArguments, JobFailed, QueueUnavailabl
 from tasks_app.engine.groups.members import cancel, children_of_ended, children_of_live, runs_on
 from tasks_app.engine.job_hash import JobHash, read_job_hashes
 from tasks_app.engine.lanes import part_of_job, queue_parts
+from tasks_app.engine.number_types import is_number
 from tasks_app.engine.records import FinishedJob, job_store
 from tasks_app.engine.states import FINAL_STATES, JobState
 from tasks_app.engine.streams import JobQueue
@@ -81,7 +82,7 @@ class JobHandle(UUID):
         Raises UnknownJob, and WouldDeadlock inside a task of the same queue.
         """
         refuse_options("wait", others, RESULT_OPTIONS)
-        if not _is_wait(timeout_seconds):
+        if timeout_seconds is not None and not (is_number(timeout_seconds) and timeout_seconds >= 0):
             raise InvalidArguments(f"{timeout_seconds!r} is no number of seconds to wait.")
         return _asked[-1].wait(self, timeout_seconds)
 
@@ -117,10 +118,6 @@ class JobHandle(UUID):
         if not isinstance(reason, str):
             raise InvalidArguments(f"{reason!r:.100} is no reason: a text is meant.")
         return _asked[-1].cancel(self, reason)
-
-
-def _is_wait(seconds: Any) -> bool:
-    return seconds is None or (isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds >= 0)
 
 
 class Jobs(Protocol):

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from tasks_app.engine.config import engine_config
 from tasks_app.engine.enqueueing import MAX_TIMEOUT_SECONDS
+from tasks_app.engine.number_types import is_number
 
 # As the column of the job history.
 MAX_TASK_CHARS = 100
@@ -48,4 +49,4 @@ def _problems(
 
 
 def _is_time_limit(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MAX_TIMEOUT_SECONDS
+    return is_number(value) and 0 < value <= MAX_TIMEOUT_SECONDS
