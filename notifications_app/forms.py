@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -66,7 +65,5 @@ class DestinationForm(forms.ModelForm):
 def own_preference(request: Any) -> NotificationPreference:
     """Return the preferences of the user who asks; those that the request goes by if there are none yet."""
     user_id = request.user.pk
-    zone = timezone.get_current_timezone_name()
-    return NotificationPreference.objects.filter(user_id=user_id).first() or NotificationPreference(
-        user_id=user_id, language=request.LANGUAGE_CODE, time_zone=zone
-    )
+    stored = NotificationPreference.objects.filter(user_id=user_id).first()
+    return stored or NotificationPreference(user_id=user_id, language=request.LANGUAGE_CODE)

@@ -19,7 +19,7 @@ def default_language() -> str:
 
 
 def default_time_zone() -> str:
-    """The server's time zone."""
+    """The server's time zone. Only a former migration uses it."""
     return settings.TIME_ZONE
 
 
@@ -53,7 +53,12 @@ class NotificationPreference(models.Model):
         help_text=_("Of messages, reports and these pages."),
     )
     time_zone = models.CharField(
-        _("time zone"), max_length=64, default=default_time_zone, validators=[validate_time_zone]
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        default="",
+        validators=[validate_time_zone],
+        help_text=_("Empty: messages and reports in their fleet's time zone, all else in the server's."),
     )
     distance_unit = models.CharField(
         _("distances in"), max_length=3, choices=DISTANCE_UNITS, default=DistanceUnit.KM.value

@@ -21,10 +21,10 @@ from tasks_app.geo.units import Units
 from tasks_app.models import Fleet, FleetMembership, FleetRole
 from tasks_app.queries.access import VIEW_DEVICES, everywhere_among
 
-# A null language falls back to the system's, a null zone to that of the fleet.
-Preference = tuple[str | None, str | None, Units]
+# A null language falls back to the system's, an empty zone to that of the fleet.
+Preference = tuple[str | None, str, Units]
 Preferences = dict[int, Preference]
-NO_PREFERENCE: Preference = (None, None, Units())
+NO_PREFERENCE: Preference = (None, "", Units())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ def preferences_of(people: Iterable[AbstractUser]) -> Preferences:
 
 
 def recipient_of(preference: Preference, fallback_zone: str) -> Recipient:
-    """The recipient of a preference; without one the system's language and `fallback_zone`.
+    """The recipient of a preference; without one the system's language, without a zone `fallback_zone`.
 
     A zone that this system does not know (any more) never keeps a message, nor the positions it came with, from being
     written: then times are in the system's zone.

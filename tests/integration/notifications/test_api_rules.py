@@ -239,7 +239,7 @@ def test_it_names_what_is_wrong_with_a_dry_run(managing, asked, wrong):
 
 
 def test_people_read_and_change_their_own_preferences_only(api, operator, staff):
-    assert api.get("/api/preferences").json()["time_zone"] == "UTC"
+    assert api.get("/api/preferences").json()["time_zone"] == ""
     assert not NotificationPreference.objects.exists()
     values = {
         "language": "pt-br",

@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from notifications_app.models import NotificationPreference
+from notifications_app.queries.audience import preferences_of, read_people, recipient_of
 from reports_app.models import Report
+from reports_app.queries.reports import display_settings_of
 from tasks_app.models import Event, EventKind
 from tasks_app.utils.clock import exact_day, exact_time, zone_offset
 
@@ -79,7 +81,7 @@ def test_staff_without_permissions_choose_their_own_zone_and_units(clerk):
     assert (saved.user.username, saved.time_zone, saved.speed_unit) == ("clerk", "America/Sao_Paulo", "mph")
 
 
-@pytest.mark.parametrize("zone", ["", "Nowhere/Land", "UTC+3", "<b>", "../etc/passwd", "x" * 10_000])
+@pytest.mark.parametrize("zone", ["Nowhere/Land", "UTC+3", "<b>", "../etc/passwd", "x" * 10_000])
 def test_a_zone_that_there_is_not_is_refused_beside_its_field(clerk, zone):
     units = {"distance_unit": "km", "speed_unit": "kph", "altitude_unit": "m", "volume_unit": "l"}
     answer = clerk.post(reverse("own_settings"), {"language": "en", "time_zone": zone, **units})
@@ -154,6 +156,27 @@ def test_who_chooses_a_theme_goes_on_reading_the_language_of_the_browser(operato
     client.post(reverse("set_theme"), {"theme": "dark", "next": "/"})
     assert NotificationPreference.objects.get().language == "pt-br"
     assert client.get("/").headers["Content-Language"] == "pt-br"
+
+
+@pytest.mark.parametrize("choice", [{"language": "pt-br"}, {"theme": "dark"}])
+def test_who_chooses_no_zone_goes_on_reading_that_of_the_fleet(operator, choice):
+    client = Client()
+    client.force_login(operator)
+    name = "set_language" if "language" in choice else "set_theme"
+    client.post(reverse(name), {**choice, "next": "/"})
+    (person,) = read_people([operator.pk])
+    assert recipient_of(preferences_of([person])[operator.pk], "America/Sao_Paulo").time_zone == "America/Sao_Paulo"
+    assert display_settings_of(operator, "America/Sao_Paulo").time_zone == "America/Sao_Paulo"
+
+
+def test_a_zone_can_be_chosen_and_left_open_again(operator):
+    client = Client()
+    client.force_login(operator)
+    address = reverse("pages:preferences")
+    for zone in ("America/Sao_Paulo", ""):
+        values = {field.html_name: field.value() for field in client.get(address).context["form"] if field.value()}
+        assert client.post(address, {**values, "time_zone": zone}).status_code == 302
+        assert NotificationPreference.objects.get().time_zone == zone
 
 
 def test_a_theme_is_one_of_the_preferences(operator):
