@@ -8,13 +8,14 @@ import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from redis.exceptions import RedisError
 
 from tasks_app.library_options import absent
 from tasks_app.request_ids import fields_of_log_line
 
-with absent("rich"):  # for tracebacks on a terminal: ours are part of their line
+with absent("rich", "greenlet"):  # for tracebacks on a terminal: ours are part of their line; and for gevent
     import structlog
+with absent("opentelemetry"):  # for metrics of the client, of which we have our own
+    from redis.exceptions import RedisError
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
