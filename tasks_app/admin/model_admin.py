@@ -28,6 +28,7 @@ from django.utils.translation import gettext as _
 from tasks_app.admin.deletion import deleted_objects
 from tasks_app.web.joined_files import FOLDER, JOINED, names_of
 from tasks_app.web.quantities import format_number
+from tasks_app.web.versions import VERSION, UnchangedMeanwhile
 
 
 def _json_field(data: Any, encoder: Any) -> SafeString:
@@ -142,6 +143,13 @@ def _wrong_values_refused() -> Iterator[None]:
         raise IncorrectLookupParameters(error) from error
 
 
+def _versioned(form: Any) -> Any:
+    """Return the form as one that notices what another person changed meanwhile."""
+    if issubclass(UnchangedMeanwhile, form):
+        return UnchangedMeanwhile
+    return form if issubclass(form, UnchangedMeanwhile) else type(form.__name__, (form, UnchangedMeanwhile), {})
+
+
 class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     # Each row of the theme is six kilobytes and some milliseconds.
     list_per_page = 50
@@ -154,6 +162,14 @@ class ModelAdmin(unfold.admin.ModelAdmin, _WithoutScripts):
     """Kinds of rows that the confirmation of a deletion says nothing of."""
     linked_lookups: tuple[str, ...] = ()
     """Lookups in addresses of links to the list, for which it shows no filter."""
+    change_form_before_template: str | None = "tasks_app/admin/parts/version.html"
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.form: Any = _versioned(self.form)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [name for name in super().get_fields(request, obj) if name != VERSION]
 
     def response_action(self, request: HttpRequest, queryset: Any) -> Any:
         if all(self._is_key(text) for text in request.POST.getlist(ACTION_CHECKBOX_NAME)):
@@ -189,9 +205,17 @@ def _goes_along(other: Any) -> bool:
 class _InlineWithoutScripts(_PlainInline):
     """Likewise: the theme adds rows by a script of its own."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.form: Any = _versioned(self.form)
+
     @property
     def media(self) -> forms.Media:
         return forms.Media()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = [name for name in super().get_fields(request, obj) if name != VERSION]
+        return [*names, VERSION] if self.has_change_permission(request, obj) else names
 
 
 class TabularInline(unfold.admin.TabularInline, _InlineWithoutScripts):

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from tasks_app.models import DeviceAccess
 from tasks_app.models.commands import chain_choices
 from tasks_app.models.device_access import MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS, validate_password
+from tasks_app.web.versions import UnchangedMeanwhile
 
 MAX_LINES_CHARACTERS = 5000
 
@@ -66,7 +67,7 @@ class LinesField(forms.CharField):
         return list(initial or []) != [line.strip() for line in str(data or "").splitlines() if line.strip()]
 
 
-class DeviceAccessForm(forms.ModelForm):
+class DeviceAccessForm(UnchangedMeanwhile):
     """How a device is reached."""
 
     ways = ChainField(

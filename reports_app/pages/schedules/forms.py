@@ -13,9 +13,10 @@ from reports_app.web import SCHEDULE_FIELDS, ScheduledFor, formats_field, kinds_
 from tasks_app.models import Device
 from tasks_app.queries.access import visible_fleets
 from tasks_app.web.pickers import PickRowsField
+from tasks_app.web.versions import UnchangedMeanwhile
 
 
-class ScheduleForm(ScheduledFor, forms.ModelForm):
+class ScheduleForm(ScheduledFor, UnchangedMeanwhile):
     """As in the admin and the API; fleets are those in which the user may make schedules."""
 
     kinds = kinds_field(forms.CheckboxSelectMultiple)

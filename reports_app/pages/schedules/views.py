@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -116,11 +117,13 @@ def remove(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 def _form_page(request: HttpRequest, schedule: ReportSchedule, title: str, initial: dict[str, Any]) -> HttpResponse:
     form = ScheduleForm(request.user, request.POST or None, instance=schedule, initial=initial)
-    if request.method == "POST" and form.is_valid():
-        plan_next_run(form.instance, now=timezone.now())
-        form.save()
-        messages.success(request, _("“%(name)s” was saved.") % {"name": form.instance.name})
-        return redirect("pages:report_schedules")
+    # One transaction for the check of the version, which locks the row, and the change.
+    with transaction.atomic():
+        if request.method == "POST" and form.is_valid():
+            plan_next_run(form.instance, now=timezone.now())
+            form.save()
+            messages.success(request, _("“%(name)s” was saved.") % {"name": form.instance.name})
+            return redirect("pages:report_schedules")
     context = {**_schedule_context(schedule, title), "form": form}
     return render(request, "reports_app/pages/schedule.html", context)
 

@@ -15,7 +15,7 @@ from tasks_app.admin.calls.pickers import AdminPickManyWidget
 from tasks_app.admin.calls.raw import RawCallForm
 from tasks_app.admin.calls.recurrence import RecurrenceForm, recurrence_words
 from tasks_app.admin.calls.replies import form_errors, pick_reply, preview_of
-from tasks_app.admin.calls.saving import store_from_forms
+from tasks_app.admin.calls.saving import store_from_forms, version_of_schedule
 
 __all__ = [
     "AdminPickManyWidget",
@@ -35,4 +35,5 @@ __all__ = [
     "store_from_forms",
     "task_facts",
     "task_groups",
+    "version_of_schedule",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django_q.models import Schedule
@@ -14,17 +14,21 @@ from tasks_app.admin.calls.form import CallForm
 from tasks_app.admin.calls.raw import RawCallForm
 from tasks_app.admin.calls.recurrence import RecurrenceForm
 from tasks_app.engine import TaskNotPermitted
+from tasks_app.models import ScheduleState
 from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules import save_schedule
+from tasks_app.web.versions import changed_meanwhile, changed_names, values_of, version_of
 
 _ARGUMENTS = ("args", "kwargs")
+_VERSIONED = (*_ARGUMENTS, "name", "schedule_type", "minutes", "cron")
 
 
 def store_from_forms(
-    schedule: Schedule, call: CallForm | RawCallForm, recurrence: RecurrenceForm, *, user: Any
+    schedule: Schedule, call: CallForm | RawCallForm, recurrence: RecurrenceForm, *, user: Any, seen: str = ""
 ) -> Schedule:
     """Save a row with the input of valid forms, and note it in the history.
 
+    `seen` is the version that the forms were made from: a row of another one is refused; empty: none is.
     Raises ValidationError once the refusal stands beside its field, RowGone.
     """
     is_new = schedule.pk is None
@@ -32,6 +36,7 @@ def store_from_forms(
         with transaction.atomic():
             if not is_new:
                 hold_row(schedule)
+                _refuse_another_version(schedule, seen)
             call.write(schedule)
             recurrence.apply(schedule)
             saved = save_schedule(schedule, user=user, time_zone=recurrence.cleaned_data["time_zone"])
@@ -44,6 +49,21 @@ def store_from_forms(
         _show(error, call, recurrence)
         raise
     return saved
+
+
+def version_of_schedule(schedule: Schedule) -> str:
+    """Return the version of what the forms of a stored schedule change: not of what its runs do."""
+    zones = ScheduleState.objects.filter(schedule=schedule).values_list("time_zone", flat=True)
+    return version_of({**values_of(schedule, _VERSIONED), "time_zone": zones.first() or ""})
+
+
+def _refuse_another_version(schedule: Schedule, seen: str) -> None:
+    changed = changed_names(seen, version_of_schedule(schedule)) if seen else []
+    if changed:
+        names = [
+            RecurrenceForm.base_fields[name].label if name in RecurrenceForm.base_fields else name for name in changed
+        ]
+        raise ValidationError({NON_FIELD_ERRORS: changed_meanwhile(map(str, names))})
 
 
 def _show(error: ValidationError, call: CallForm | RawCallForm, recurrence: RecurrenceForm) -> None:

@@ -22,13 +22,15 @@ from tasks_app.models import SavedCommand
 from tasks_app.queries.commands import may_save
 from tasks_app.web.command_forms import PREFIX, parameter_fields, parameters_of
 from tasks_app.web.commands import parameters_text, shown_type
+from tasks_app.web.versions import UnchangedMeanwhile
 
 
-class SavedCommandForm(forms.ModelForm):
+class SavedCommandForm(UnchangedMeanwhile):
     """The name and fleet of a saved command; `saved_form_of` adds the parameters of its type."""
 
     kind: CommandType
     user: Any
+    versioned_besides = ("parameters",)
 
     class Meta:
         model = SavedCommand

@@ -50,7 +50,6 @@ class GeofenceForm(DoubtedAreaForm, UnchangedMeanwhile):
             "tolerance_meters",
             "dwell_seconds",
             "windows",
-            "version",
         )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -85,7 +84,7 @@ class GeofenceAdmin(ImportExportAdmin, ModelAdmin):
         (
             _("Area"),
             {
-                "fields": ("area", "is_confirmed", "sketch", "inside", "changes", "version"),
+                "fields": ("area", "is_confirmed", "sketch", "inside", "changes"),
                 "description": _(
                     "Drawn on the map, or as text: KML, WKT, or GeoJSON in longitude, latitude order: a Polygon, a "
                     "MultiPolygon, a LineString with width_meters, "

@@ -9,18 +9,23 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django_q.models import Schedule
 
-from tasks_app.admin.calls import CallForm, RawCallForm, RecurrenceForm, store_from_forms
+from tasks_app.admin.calls import CallForm, RawCallForm, RecurrenceForm, store_from_forms, version_of_schedule
 from tasks_app.admin.schedules.rows import time_zone_of
 from tasks_app.engine import InvalidArguments, Task
 from tasks_app.services.schedules import InvalidSchedule, parse_args, parse_kwargs
+from tasks_app.web.versions import VERSION
 
 
 class SchedulePage:
-    """Typed fields for the arguments of the row, its text for those who write JSON, and its recurrence."""
+    """Typed fields for the arguments of the row, its text for those who write JSON, and its recurrence.
+
+    `version` is that of the row from which they were made.
+    """
 
     def __init__(self, request: HttpRequest, task: Task[Any, Any], schedule: Schedule) -> None:
         data = request.POST if request.method == "POST" else None
         self.schedule, self.user = schedule, request.user
+        self.version = version_of_schedule(schedule) if data is None else data.get(VERSION, "")
         stored = _stored(task, schedule)
         self.recurrence = RecurrenceForm(data, schedule=schedule, time_zone=time_zone_of(schedule))
         self.raw = RawCallForm(data, schedule=schedule, is_used=stored is None)
@@ -39,8 +44,11 @@ class SchedulePage:
             return False
         call = self.raw if self.is_raw else self.call
         try:
-            store_from_forms(self.schedule, call, self.recurrence, user=self.user)
+            store_from_forms(self.schedule, call, self.recurrence, user=self.user, seen=self.version)
         except ValidationError:
+            if self.version:
+                # What another person entered was named once.
+                self.version = version_of_schedule(Schedule.objects.get(pk=self.schedule.pk))
             return False
         return True
 

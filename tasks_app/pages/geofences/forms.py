@@ -31,7 +31,6 @@ class GeofenceForm(DoubtedAreaForm, UnchangedMeanwhile):
             "speed_limit_kph",
             "tolerance_meters",
             "dwell_seconds",
-            "version",
         )
 
     def __init__(self, *args: Any, user: AnyUser, right: Right, **options: Any) -> None:

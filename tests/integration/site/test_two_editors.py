@@ -1,0 +1,187 @@
+"""Two people who edit one thing at the same time: neither takes back, without a word, what the other entered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db import models
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django_q.models import Schedule
+
+from reports_app.models import ReportSchedule
+from tasks_app.admin.model_admin import ModelAdmin
+from tasks_app.models import Device, DeviceAccess, FleetMembership, FleetRole
+from tasks_app.services.schedules import save_schedule
+from tasks_app.web.versions import UnchangedMeanwhile
+from tests.support.page_forms import inputs_of
+from tests.support.route_cases import ensure_row, make_world, member
+
+pytestmark = pytest.mark.django_db
+REFUSED = "changed by another person"
+
+
+# Their pages are not Django's form of a row.
+OTHER_PAGES = {"django_q.Schedule", "knox.AuthToken", "reports_app.Report", "tasks_app.Job"}
+
+
+def edited_models() -> list[type[models.Model]]:
+    """The models whose rows the admin may have a form for."""
+    found = [model for model, shown in admin.site._registry.items() if isinstance(shown, ModelAdmin)]
+    return [model for model in found if model._meta.label not in OTHER_PAGES]
+
+
+@pytest.fixture
+def rows(fleet, operator):
+    return make_world(fleet, operator)
+
+
+def fields_of(row: models.Model, user: Any) -> list[str]:
+    """The names of the fields that a person may change in the admin."""
+    request = RequestFactory().get("/")
+    request.user = user
+    shown = admin.site._registry[type(row)]
+    if not shown.has_change_permission(request, row):
+        return []
+    form = shown.get_form(request, row, change=True)(instance=row)
+    assert isinstance(form, UnchangedMeanwhile)
+    return [part.partition(":")[0] for part in form["version"].value().split()]
+
+
+def change(row: models.Model, names: list[str]) -> str:
+    """Give one of these fields another value; return its name, "" where none is of a kind that this knows."""
+    for name in names:
+        field = row._meta.get_field(name)
+        value = getattr(row, name)
+        if isinstance(field, models.BooleanField):
+            other: Any = not value
+        elif isinstance(field, models.IntegerField | models.FloatField) and value is not None:
+            other = value + 1
+        elif isinstance(field, models.CharField) and not field.choices:
+            other = f"{value}x"
+        else:
+            continue
+        type(row)._base_manager.filter(pk=row.pk).update(**{name: other})
+        return name
+    return ""
+
+
+@pytest.mark.parametrize("model", edited_models(), ids=lambda model: model._meta.label_lower)
+def test_the_admin_refuses_the_second_of_two_people_and_keeps_the_input(page, staff, rows, model):
+    row = ensure_row(model)
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[row.pk])
+    names = fields_of(row, staff)
+    if not names:
+        return
+    sent = inputs_of(page.get(address).content.decode(), f"{model._meta.model_name}_form")
+    assert sent["version"] != [""]
+    assert REFUSED not in page.post(address, sent).content.decode()
+    sent = inputs_of(page.get(address).content.decode(), f"{model._meta.model_name}_form")
+    name = change(row, names)
+    assert name
+    theirs = type(row)._base_manager.values_list(name, flat=True).get(pk=row.pk)
+    answer = page.post(address, sent)
+    text = answer.content.decode()
+    assert (answer.status_code, REFUSED in text) == (200, True)
+    assert type(row)._base_manager.values_list(name, flat=True).get(pk=row.pk) == theirs
+    again = inputs_of(text, f"{model._meta.model_name}_form")
+    assert REFUSED not in page.post(address, again).content.decode()
+
+
+def test_it_names_what_the_other_person_changed(page, device):
+    address = reverse("admin:tasks_app_device_change", args=[device.pk])
+    sent = inputs_of(page.get(address).content.decode(), "device_form")
+    Device.objects.update(kind="truck", speed_limit_kph=77)
+    assert (
+        "after you opened it: kind, speed limit (km/h). your input" in page.post(address, sent).content.decode().lower()
+    )
+
+
+def test_a_row_that_was_deleted_meanwhile_is_not_made_again(page, device, monkeypatch):
+    address = reverse("admin:tasks_app_device_change", args=[device.pk])
+    sent = inputs_of(page.get(address).content.decode(), "device_form")
+    monkeypatch.setattr(UnchangedMeanwhile, "_current", lambda form: None)
+    assert "deleted by another person" in page.post(address, sent).content.decode()
+
+
+def test_a_program_without_a_version_is_not_refused(page, device):
+    address = reverse("admin:tasks_app_device_change", args=[device.pk])
+    sent = inputs_of(page.get(address).content.decode(), "device_form")
+    Device.objects.update(name="Theirs")
+    assert page.post(address, {**sent, "name": "Mine", "version": ""}).status_code == 302
+    assert Device.objects.get().name == "Mine"
+
+
+@pytest.mark.parametrize("version", ["x", "name:", ":", "name", "🚚", "x" * 100_000, "name:1 name:2"])
+def test_a_version_that_is_none_is_one_of_another_time(page, device, version):
+    address = reverse("admin:tasks_app_device_change", args=[device.pk])
+    sent = inputs_of(page.get(address).content.decode(), "device_form")
+    answer = page.post(address, {**sent, "version": version})
+    assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
+
+
+def test_the_role_of_a_member_that_another_person_changed_is_not_taken_back(page, operator, fleet):
+    address = reverse("admin:tasks_app_fleet_change", args=[fleet.pk])
+    sent = inputs_of(page.get(address).content.decode(), "fleet_form")
+    FleetMembership.objects.update(role=FleetRole.MANAGER)
+    answer = page.post(address, sent)
+    assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
+    assert FleetMembership.objects.get().role == FleetRole.MANAGER
+    again = inputs_of(answer.content.decode(), "fleet_form")
+    assert page.post(address, again).status_code == 302
+    assert FleetMembership.objects.get().role == FleetRole.OPERATOR
+
+
+def test_the_arguments_of_a_schedule_that_another_person_changed_are_not_taken_back(page, staff):
+    schedule = save_schedule(Schedule(func="cleanup_old_events", schedule_type="D", name="Nightly"), user=staff)
+    address = reverse("admin:django_q_schedule_change", args=[schedule.pk])
+    sent = sent_by(page, address)
+    # A run of the schedule is no change of it.
+    Schedule.objects.update(repeats=7, next_run=schedule.next_run + timedelta(days=1))
+    assert page.post(address, sent).status_code == 302
+    sent = sent_by(page, address)
+    Schedule.objects.update(name="Theirs")
+    answer = page.post(address, sent)
+    assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
+    assert Schedule.objects.get().name == "Theirs"
+    assert page.post(address, {**sent, "version": answer.context["page"].version}).status_code == 302
+    assert Schedule.objects.get().name == "Nightly"
+
+
+@pytest.fixture
+def manager(make_user, fleet) -> Client:
+    client = Client()
+    client.force_login(member(make_user, fleet, FleetRole.MANAGER))
+    return client
+
+
+def sent_by(client: Client, address: str) -> dict[str, list[str]]:
+    """Return the values that a browser sends of the last form of a page."""
+    return inputs_of(client.get(address).content.decode())
+
+
+def test_the_settings_of_a_device_on_its_page_are_not_taken_back(manager, device):
+    DeviceAccess.objects.create(device=device, protocol="gt06")
+    address = reverse("pages:device_settings", args=[device.pk])
+    for rows, values in (
+        (Device.objects, {"name": "Theirs"}),
+        (DeviceAccess.objects, {"phone_number": "+5511999990000"}),
+    ):
+        sent = sent_by(manager, address)
+        rows.update(**values)
+        answer = manager.post(address, sent)
+        assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
+        assert rows.filter(**values).exists()
+        assert manager.post(address, inputs_of(answer.content.decode())).status_code == 302
+
+
+def test_a_report_schedule_on_its_page_is_not_taken_back(manager, rows):
+    address = reverse("pages:report_schedule", args=[rows["report_schedule_id"]])
+    sent = sent_by(manager, address)
+    ReportSchedule.objects.update(name="Theirs")
+    answer = manager.post(address, sent)
+    assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
+    assert ReportSchedule.objects.get().name == "Theirs"
