@@ -17,7 +17,7 @@ from rest_framework.reverse import reverse
 from reports_app.api.downloads import refuse_unless_ready
 from reports_app.api.reports import ReportSerializer, report_for
 from reports_app.exporters import EXPORTERS
-from reports_app.models import UNFINISHED, Report, ReportKind, ReportState
+from reports_app.models import Report, ReportKind, ReportState
 from reports_app.periods import last_ended_day, parse_time
 from reports_app.queries import ASK_FOR_REPORTS, VIEW_REPORTS, zone_of_request
 from reports_app.services.files import check_format
@@ -206,8 +206,7 @@ class ExportView(ApiView):
     def post(self, request: Request) -> Response:
         body = self.body(ExportBody)
         report = report_for(request.user, body["report_id"])
-        if report.state not in UNFINISHED:
-            refuse_unless_ready(report)
+        refuse_unless_ready(report)
         check_format(report.kind, body["format"])
         return start(request, "export_report_data", report.pk, body["format"])
 
