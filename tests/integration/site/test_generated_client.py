@@ -47,21 +47,21 @@ def test_it_makes_lists_and_reads_devices_and_gets_errors_as_types(package, live
     user = make_user()
     FleetMembership.objects.create(user=user, fleet=fleet, role=FleetRole.MANAGER)
     token = issue_token(user=user, now=timezone.now())[0]
-    client = load("client").AuthenticatedClient(base_url=live_server.url, token=token, prefix="Token")
     models = load("models")
+    # Left open, its connection would keep one of the server's to the database.
+    with load("client").AuthenticatedClient(base_url=live_server.url, token=token, prefix="Token") as client:
+        create = load("api.fleet.devices_create")
+        body = models.DeviceRequest(fleet_id=fleet.pk, unique_id="v-1", name="Van")
+        made = create.sync(client=client, body=body, idempotency_key="once")
+        assert isinstance(made, models.Device), made
+        again = create.sync_detailed(client=client, body=body, idempotency_key="once")
+        assert again.headers["Idempotency-Replayed"] == "true"
+        assert Device.objects.get().name == made.name == "Van"
 
-    create = load("api.fleet.devices_create")
-    body = models.DeviceRequest(fleet_id=fleet.pk, unique_id="v-1", name="Van")
-    made = create.sync(client=client, body=body, idempotency_key="once")
-    assert isinstance(made, models.Device), made
-    again = create.sync_detailed(client=client, body=body, idempotency_key="once")
-    assert again.headers["Idempotency-Replayed"] == "true"
-    assert Device.objects.get().name == made.name == "Van"
+        page = load("api.fleet.devices_list").sync(client=client, ordering=models.DevicesListOrdering.NAME, limit=10)
+        assert isinstance(page, models.DevicePage)
+        assert [(one.id, one.unique_id) for one in page.results] == [(made.id, "v-1")]
 
-    page = load("api.fleet.devices_list").sync(client=client, ordering=models.DevicesListOrdering.NAME, limit=10)
-    assert isinstance(page, models.DevicePage)
-    assert [(one.id, one.unique_id) for one in page.results] == [(made.id, "v-1")]
-
-    missing = load("api.fleet.devices_retrieve").sync(made.id + 1, client=client)
-    assert isinstance(missing, models.Error)
-    assert missing.code == "not_found"
+        missing = load("api.fleet.devices_retrieve").sync(made.id + 1, client=client)
+        assert isinstance(missing, models.Error)
+        assert missing.code == "not_found"
