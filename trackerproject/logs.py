@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import InterfaceError, OperationalError
 
 from tasks_app.library_options import absent
 from tasks_app.request_ids import fields_of_log_line
@@ -15,8 +16,12 @@ from tasks_app.request_ids import fields_of_log_line
 with absent("rich", "greenlet"):  # for tracebacks on a terminal: ours are part of their line; and for gevent
     import structlog
 with absent("opentelemetry"):  # for metrics of the client, of which we have our own
+    from redis.exceptions import ConnectionError as RedisConnectionError
     from redis.exceptions import RedisError
+    from redis.exceptions import TimeoutError as RedisTimeoutError
 
+# Of servers that do not answer, which the request says to its sender.
+_AWAY = (RedisConnectionError, RedisTimeoutError, OperationalError, InterfaceError)
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 # What opens something by itself and stands in an address: keys of devices, which phones can only send there, and the signed
@@ -35,13 +40,25 @@ def without_keys(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str,
     return event
 
 
-def without_outages(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
-    """structlog processor: the layer of WebSockets asks for a Redis that is away every second, each time with a traceback."""
-    error = (event.get("exc_info") or (None, None))[1] if event.get("logger") == "channels_redis.pubsub" else None
-    if isinstance(error, (RedisError, OSError)):
+def in_a_line(_logger: Any, _method: str, event: dict[str, Any]) -> dict[str, Any]:
+    """structlog processor: what is no fault of ours is said in a line, as a warning, without its traceback.
+
+    While Redis is away the layer of WebSockets asks for it every second, and each request has an error; so has one that a
+    page refuses for its address (django.security).
+    """
+    error = (event.get("exc_info") or (None, None))[1]
+    logger = str(event.get("logger"))
+    if logger == "channels_redis.pubsub" and isinstance(error, (RedisError, OSError)):
+        text = "Open pages wait for Redis"
+    elif logger.startswith("django.security.") or (logger == "django.request" and isinstance(error, _AWAY)):
+        text = event["event"]
+    else:
+        return event
+    if error is not None:
         del event["exc_info"]
-        event |= {"event": f"Open pages wait for Redis: {error}", "level": "warning"}
-    return event
+        reason = " ".join(str(error).split())
+        event["event"] = text if reason in text else f"{text}: {type(error).__name__}: {reason}"
+    return event | {"level": "warning"}
 
 
 class OnceAMinute(logging.Filter):
@@ -86,7 +103,7 @@ def _shared() -> list[Any]:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        without_outages,
+        in_a_line,
         structlog.processors.format_exc_info,
         without_keys,
     ]

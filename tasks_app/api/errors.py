@@ -160,7 +160,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if problem is None:
         return None
     if problem.status_code >= status.HTTP_500_INTERNAL_SERVER_ERROR:
-        logger.warning("api_unavailable", exc_info=error)
+        logger.warning("%s: %s: %s", problem.code, type(error).__name__, " ".join(str(error).split()))
     return Response(problem.body, status=problem.status_code, headers=dict(problem.headers))
 
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import uvicorn
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import DisallowedHost, ImproperlyConfigured
+from django.db import OperationalError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from trackerproject.logs import OnceAMinute, logging_config
 
@@ -63,6 +65,25 @@ def test_a_redis_that_is_away_is_no_traceback_each_second(error, has_traceback):
     logged = json.loads(logged_line(record, as_json=True))
     assert ("exception" in logged) == has_traceback
     assert str(error) in str(logged)
+
+
+@pytest.mark.parametrize(
+    ("logger", "error", "line"),
+    [
+        ("django.request", OperationalError("server closed\nthe connection"), "server closed the connection"),
+        ("django.request", RedisConnectionError("Error 111"), "/devices/: ConnectionError: Error 111"),
+        ("django.request", RedisTimeoutError("Timeout reading"), "/devices/: TimeoutError: Timeout reading"),
+        ("django.security.DisallowedHost", DisallowedHost("no such host"), "/devices/: DisallowedHost: no such host"),
+        ("django.request", KeyError("x"), ""),
+        ("tracker", OperationalError("server closed"), ""),
+    ],
+)
+def test_a_request_that_no_server_answers_or_that_is_refused_is_a_line(logger, error, line):
+    text = "Internal Server Error: /devices/"
+    record = logging.LogRecord(logger, logging.ERROR, __file__, 1, text, None, (type(error), error, None))
+    logged = json.loads(logged_line(record, as_json=True))
+    assert ("exception" in logged, logged["level"]) == ((False, "warning") if line else (True, "error"))
+    assert line in logged["event"]
 
 
 @pytest.mark.parametrize("logger", ["django.server", "uvicorn", "uvicorn.access"])
