@@ -14,6 +14,7 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job, JobAction, QueueAction
+from tests.support.probe.tasks import probe_fail_for_good
 from tests.support.rights import api_client_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -144,7 +145,7 @@ def test_it_counts_and_cancels_by_ids_and_by_filter(staff_api, run_jobs):
 
 
 def test_it_retries_failed_jobs_by_filter_and_says_what_became_of_each(staff_api, run_jobs):
-    failed = get_task("probe_fail_for_good").delay("broken")
+    failed = probe_fail_for_good.delay("broken")
     run_jobs("positions")
     post(staff_api, "retry", {"filter": {"task": "probe_fail_for_good"}})
     run_jobs("cleanup")
