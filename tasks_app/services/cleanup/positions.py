@@ -64,8 +64,8 @@ def remove_old_positions(
     What a device, or else its fleet, says of its own retention counts before `days_to_keep`, which replaces the system's
     setting. Each device's last known position survives, and those an event happened at; days that an unfinished report,
     a roll-up that is not computed yet or a restored archive needs are left alone. Returns, beside the figures of every
-    run, partitions_dropped, positions_kept, postponed (names of partitions that were too busy: next time). Raises
-    InvalidLimit (also for an unknown device), ArchiveFailed, JobCancelled.
+    run, partitions_dropped, positions_kept, needed (days left alone for one of these reasons), postponed (names of
+    partitions that were too busy: next time). Raises InvalidLimit (also for an unknown device), ArchiveFailed, JobCancelled.
     """
     days = days_from_settings("positions") if days_to_keep is None else days_to_keep
     cutoff(now, days)
@@ -109,7 +109,7 @@ class _Removal:
         self.only_device = only_device
         self.policy = self._read_policy()
         self.archives = archives_positions()
-        self.done: dict[str, Any] = {"partitions_dropped": 0, "positions_kept": 0, "postponed": []}
+        self.done: dict[str, Any] = {"partitions_dropped": 0, "positions_kept": 0, "needed": [], "postponed": []}
 
     def remove(self) -> dict[str, Any]:
         self.run.add(_TABLE, 0)
@@ -131,6 +131,7 @@ class _Removal:
     def _remove_day(self, name: str, day: date) -> bool:
         """False when the table is too busy to take anything out of it now."""
         if self._is_needed(day):
+            self.done["needed"].append(str(day))
             return True
         stored = self._device_ids(name)
         going = [device_id for device_id in stored if self.policy.goes(device_id, day, self.now)]

@@ -158,7 +158,8 @@ def test_positions_that_an_unfinished_report_will_read_stay_until_it_is_written(
         store_day(device, days)
     span = {"range_start": days_ago(41), "range_end": days_ago(40)}
     report = Report.objects.create(kind="fleet", fleet=fleet, state="running", **span)
-    assert remove_old_positions(now=NOW)["rows"] == 10
+    done = remove_old_positions(now=NOW)
+    assert (done["rows"], done["needed"]) == (10, [str(days_ago(days).date()) for days in (41, 40)])
     assert len(stored_times(device)) == 20
     Report.objects.filter(pk=report.pk).update(state="ready")
     assert remove_old_positions(now=NOW)["rows"] == 20

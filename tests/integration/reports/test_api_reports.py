@@ -97,7 +97,11 @@ def test_a_report_that_is_still_made_is_not_exported(api, driven):
     body = {"device_id": driven.pk, "start": "2026-03-01", "end": "2026-03-02"}
     number = api.post("/api/tasks/report/device", body, format="json").json()["report_id"]
     refused = api.post("/api/tasks/report/export", {"report_id": number, "format": "csv"}, format="json")
-    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (409, "report_not_ready", "pending")
+    assert (refused.status_code, refused.json()["code"], refused.json()["state"]) == (
+        409,
+        "report_not_ready",
+        "pending",
+    )
 
 
 def test_a_fleets_day_is_written_once(api, driven, fleet, run_jobs):
