@@ -49,7 +49,7 @@ class UnchangedMeanwhile(forms.ModelForm):
         if current is None:
             raise ValidationError(_("It was deleted by another person after you opened it."))
         version = version_of(values_of(current, self._versioned()))
-        if changed := changed_names(seen, version):
+        if changed := [name for name in changed_names(seen, version) if self._differs(name, current)]:
             self._show(version)
             raise changed_meanwhile(map(self._label, changed))
         return values
@@ -63,6 +63,13 @@ class UnchangedMeanwhile(forms.ModelForm):
         names = {field.name for field in (*meta.concrete_fields, *meta.many_to_many)}
         own = [name for name, field in self.fields.items() if name in names and not field.disabled]
         return [*own, *self.versioned_besides] if own else []
+
+    def _differs(self, name: str, current: models.Model) -> bool:
+        """Return whether the input is not what is stored: a form may be sent twice, or two people may enter the same."""
+        if name not in self.fields:
+            return True
+        bound = self[name]
+        return bound.field.has_changed(forms.model_to_dict(current, [name])[name], bound.data)
 
     def _label(self, name: str) -> str:
         field = self.fields.get(name)

@@ -12,6 +12,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django_q.models import Schedule
 
+from notifications_app.models import Rule
 from reports_app.models import ReportSchedule
 from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import Device, DeviceAccess, FleetMembership, FleetRole
@@ -100,6 +101,20 @@ def test_it_names_what_the_other_person_changed(page, device):
     )
 
 
+def test_a_form_that_is_sent_twice_is_saved_twice(page, fleet, device, operator):
+    Rule.objects.create(name="Alarms", fleet=fleet, event_kinds=["alarm"], channels=["in_app"], roles=["operator"])
+    changes: dict[models.Model, dict[str, Any]] = {
+        device: {"name": "Mine", "kind": "truck", "is_active": []},
+        fleet: {"name": "Mine", "memberships-0-role": "manager"},
+        Rule.objects.get(): {"name": "Mine", "devices": [str(device.pk)], "channels": ["in_app", "email"]},
+    }
+    for row, values in changes.items():
+        address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        sent = {**inputs_of(page.get(address).content.decode(), f"{row._meta.model_name}_form"), **values}
+        assert [page.post(address, sent).status_code for _ in range(2)] == [302, 302]
+        assert type(row)._base_manager.get().name == "Mine"
+
+
 def test_a_row_that_was_deleted_meanwhile_is_not_made_again(page, device, monkeypatch):
     address = reverse("admin:tasks_app_device_change", args=[device.pk])
     sent = inputs_of(page.get(address).content.decode(), "device_form")
@@ -119,7 +134,7 @@ def test_a_program_without_a_version_is_not_refused(page, device):
 def test_a_version_that_is_none_is_one_of_another_time(page, device, version):
     address = reverse("admin:tasks_app_device_change", args=[device.pk])
     sent = inputs_of(page.get(address).content.decode(), "device_form")
-    answer = page.post(address, {**sent, "version": version})
+    answer = page.post(address, {**sent, "name": "Mine", "version": version})
     assert (answer.status_code, REFUSED in answer.content.decode()) == (200, True)
 
 
