@@ -14,6 +14,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='notificationpreference',
             name='time_zone',
-            field=models.CharField(blank=True, default='', help_text="Empty: messages and reports in their fleet's time zone, all else in the server's.", max_length=64, validators=[tasks_app.models.fleets.validate_time_zone], verbose_name='time zone'),
+            field=models.CharField(blank=True, default='', max_length=64, validators=[tasks_app.models.fleets.validate_time_zone], verbose_name='time zone'),
         ),
     ]

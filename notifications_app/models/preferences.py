@@ -52,14 +52,8 @@ class NotificationPreference(models.Model):
         default=default_language,
         help_text=_("Of messages, reports and these pages."),
     )
-    time_zone = models.CharField(
-        _("time zone"),
-        max_length=64,
-        blank=True,
-        default="",
-        validators=[validate_time_zone],
-        help_text=_("Empty: messages and reports in their fleet's time zone, all else in the server's."),
-    )
+    # Empty: that of the fleet for messages and reports, else the server's.
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True, default="", validators=[validate_time_zone])
     distance_unit = models.CharField(
         _("distances in"), max_length=3, choices=DISTANCE_UNITS, default=DistanceUnit.KM.value
     )
