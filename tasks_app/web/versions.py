@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
+from tasks_app.services.rows import RowGone, hold_row
+
 VERSION = "version"
 HASH_CHARS = 12
 
@@ -38,23 +40,30 @@ class UnchangedMeanwhile(forms.ModelForm):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         # Asked for when the form is shown.
-        self.fields[VERSION].initial = self._version_shown
+        self.fields[VERSION].initial = self._version
 
     def clean(self) -> dict[str, Any] | None:
         values = super().clean()
         seen = self.cleaned_data.get(VERSION)
         if self.instance._state.adding or not seen:
             return values
-        current = self._current()
-        if current is None:
-            raise ValidationError(_("It was deleted by another person after you opened it."))
-        version = version_of(values_of(current, self._versioned()))
-        if changed := [name for name in changed_names(seen, version) if self._differs(name, current)]:
+        self._hold_row()
+        version = self._version()
+        if changed := [name for name in changed_names(seen, version) if self._differs(name)]:
             self._show(version)
             raise changed_meanwhile(map(self._label, changed))
         return values
 
-    def _version_shown(self) -> str:
+    def _hold_row(self) -> None:
+        """Lock the row until the end of the transaction that saves, so that of two at once one sees the other's; none does
+        where a form is only tried out."""
+        try:
+            with transaction.atomic():
+                hold_row(self.instance)
+        except RowGone as error:
+            raise ValidationError(_("It was deleted by another person after you opened it.")) from error
+
+    def _version(self) -> str:
         return "" if self.instance._state.adding else version_of(values_of(self.instance, self._versioned()))
 
     def _versioned(self) -> list[str]:
@@ -64,26 +73,16 @@ class UnchangedMeanwhile(forms.ModelForm):
         own = [name for name, field in self.fields.items() if name in names and not field.disabled]
         return [*own, *self.versioned_besides] if own else []
 
-    def _differs(self, name: str, current: models.Model) -> bool:
+    def _differs(self, name: str) -> bool:
         """Return whether the input is not what is stored: a form may be sent twice, or two people may enter the same."""
         if name not in self.fields:
             return True
         bound = self[name]
-        return bound.field.has_changed(forms.model_to_dict(current, [name])[name], bound.data)
+        return bound.field.has_changed(forms.model_to_dict(self.instance, [name])[name], bound.data)
 
     def _label(self, name: str) -> str:
         field = self.fields.get(name)
         return str((field and field.label) or self._meta.model._meta.get_field(name).verbose_name)
-
-    def _current(self) -> Any:
-        """The row as it is stored, None if it was deleted.
-
-        Locked until the end of the transaction that saves, so that of two at once one sees the other's.
-        """
-        rows = self._meta.model._base_manager.filter(pk=self.instance.pk)
-        if transaction.get_connection(rows.db).in_atomic_block:
-            rows = rows.select_for_update(no_key=True)
-        return rows.first()
 
     def _show(self, version: str) -> None:
         """Have the form that is shown again post this version."""

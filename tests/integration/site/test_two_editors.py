@@ -16,8 +16,9 @@ from notifications_app.models import Rule
 from reports_app.models import ReportSchedule
 from tasks_app.admin.model_admin import ModelAdmin
 from tasks_app.models import Device, DeviceAccess, FleetMembership, FleetRole
+from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules import save_schedule
-from tasks_app.web.versions import UnchangedMeanwhile
+from tasks_app.web import versions
 from tests.support.page_forms import inputs_of
 from tests.support.route_cases import ensure_row, make_world, member
 
@@ -48,7 +49,7 @@ def fields_of(row: models.Model, user: Any) -> list[str]:
     if not shown.has_change_permission(request, row):
         return []
     form = shown.get_form(request, row, change=True)(instance=row)
-    assert isinstance(form, UnchangedMeanwhile)
+    assert isinstance(form, versions.UnchangedMeanwhile)
     return [part.partition(":")[0] for part in form["version"].value().split()]
 
 
@@ -118,7 +119,7 @@ def test_a_form_that_is_sent_twice_is_saved_twice(page, fleet, device, operator)
 def test_a_row_that_was_deleted_meanwhile_is_not_made_again(page, device, monkeypatch):
     address = reverse("admin:tasks_app_device_change", args=[device.pk])
     sent = inputs_of(page.get(address).content.decode(), "device_form")
-    monkeypatch.setattr(UnchangedMeanwhile, "_current", lambda form: None)
+    monkeypatch.setattr(versions, "hold_row", lambda row: hold_row(Device(pk=row.pk + 1)))
     assert "deleted by another person" in page.post(address, sent).content.decode()
 
 
