@@ -75,8 +75,6 @@ class UnchangedMeanwhile(forms.ModelForm):
 
     def _differs(self, name: str) -> bool:
         """Return whether the input is not what is stored: a form may be sent twice, or two people may enter the same."""
-        if name not in self.fields:
-            return True
         bound = self[name]
         return bound.field.has_changed(forms.model_to_dict(self.instance, [name])[name], bound.data)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -28,7 +29,8 @@ def store_from_forms(
 ) -> Schedule:
     """Save a row with the input of valid forms, and note it in the history.
 
-    `seen` is the version that the forms were made from: a row of another one is refused; empty: none is.
+    `seen` is the version that the forms were made from. What another person changed since and the input changes back is
+    refused; with no version nothing is.
     Raises ValidationError once the refusal stands beside its field, RowGone.
     """
     is_new = schedule.pk is None
@@ -36,9 +38,10 @@ def store_from_forms(
         with transaction.atomic():
             if not is_new:
                 hold_row(schedule)
-                _refuse_another_version(schedule, seen)
+            held = _values_of(schedule, _stored_zone(schedule)) if seen else {}
             call.write(schedule)
             recurrence.apply(schedule)
+            _refuse_changes_back(seen, held, _values_of(schedule, recurrence.cleaned_data["time_zone"]))
             saved = save_schedule(schedule, user=user, time_zone=recurrence.cleaned_data["time_zone"])
             message = _("Added") if is_new else _("Changed")
             LogEntry.objects.log_actions(user.pk, [saved], ADDITION if is_new else CHANGE, message, single_object=True)
@@ -53,12 +56,19 @@ def store_from_forms(
 
 def version_of_schedule(schedule: Schedule) -> str:
     """Return the version of what the forms of a stored schedule change: not of what its runs do."""
-    zones = ScheduleState.objects.filter(schedule=schedule).values_list("time_zone", flat=True)
-    return version_of({**values_of(schedule, _VERSIONED), "time_zone": zones.first() or ""})
+    return version_of(_values_of(schedule, _stored_zone(schedule)))
 
 
-def _refuse_another_version(schedule: Schedule, seen: str) -> None:
-    changed = changed_names(seen, version_of_schedule(schedule)) if seen else []
+def _stored_zone(schedule: Schedule) -> str:
+    return ScheduleState.objects.filter(schedule=schedule).values_list("time_zone", flat=True).first() or ""
+
+
+def _values_of(schedule: Schedule, time_zone: str) -> dict[str, Any]:
+    return {**values_of(schedule, _VERSIONED), "time_zone": time_zone}
+
+
+def _refuse_changes_back(seen: str, held: Mapping[str, Any], entered: Mapping[str, Any]) -> None:
+    changed = [name for name in changed_names(seen, version_of(held)) if entered[name] != held[name]]
     if changed:
         names = [
             RecurrenceForm.base_fields[name].label if name in RecurrenceForm.base_fields else name for name in changed

@@ -52,6 +52,11 @@ class SavedCommandForm(UnchangedMeanwhile):
             self.add_error("fleet", _("You may not send this command to its devices, and so not save it."))
         return data
 
+    def _differs(self, name: str) -> bool:
+        if name == "parameters":
+            return parameters_of(self.kind, self.cleaned_data) != self.instance.parameters
+        return super()._differs(name)
+
     def _update_errors(self, errors: Any) -> None:
         """Leave the model's errors of parameters aside where each parameter has its own already."""
         if hasattr(errors, "error_dict"):

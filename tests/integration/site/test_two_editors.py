@@ -15,7 +15,7 @@ from django_q.models import Schedule
 from notifications_app.models import Rule
 from reports_app.models import ReportSchedule
 from tasks_app.admin.model_admin import ModelAdmin
-from tasks_app.models import Device, DeviceAccess, FleetMembership, FleetRole
+from tasks_app.models import Device, DeviceAccess, FleetMembership, FleetRole, SavedCommand
 from tasks_app.services.rows import hold_row
 from tasks_app.services.schedules import save_schedule
 from tasks_app.web import versions
@@ -114,6 +114,22 @@ def test_a_form_that_is_sent_twice_is_saved_twice(page, fleet, device, operator)
         sent = {**inputs_of(page.get(address).content.decode(), f"{row._meta.model_name}_form"), **values}
         assert [page.post(address, sent).status_code for _ in range(2)] == [302, 302]
         assert type(row)._base_manager.get().name == "Mine"
+
+
+def test_a_schedule_and_a_saved_command_that_are_sent_twice_are_saved_twice(page, staff, rows):
+    schedule = save_schedule(Schedule(func="cleanup_old_events", schedule_type="D", name="Nightly"), user=staff)
+    address = reverse("admin:django_q_schedule_change", args=[schedule.pk])
+    sent = {**sent_by(page, address), "when-name": "Mine", "arg-days_to_keep": "44", "when-time_zone": "Asia/Tokyo"}
+    assert [page.post(address, sent).status_code for _ in range(2)] == [302, 302]
+    saved = SavedCommand.objects.create(name="Often", type="position_interval", parameters={"interval_seconds": 60})
+    address = reverse("admin:tasks_app_savedcommand_change", args=[saved.pk])
+    sent = inputs_of(page.get(address).content.decode(), "savedcommand_form")
+    parameter = next(name for name, value in sent.items() if value == ["60"])
+    assert [page.post(address, {**sent, parameter: "90"}).status_code for _ in range(2)] == [302, 302]
+    saved.refresh_from_db()
+    assert saved.parameters == {"interval_seconds": 90}
+    refused = page.post(address, {**sent, parameter: "120"})
+    assert (refused.status_code, REFUSED in refused.content.decode()) == (200, True)
 
 
 def test_a_row_that_was_deleted_meanwhile_is_not_made_again(page, device, monkeypatch):
