@@ -1,7 +1,7 @@
 """`python -m benchmarks.idle_memory`: proportional set sizes in MB of an installation that has nothing to do.
 
 One uvicorn worker that has answered a request, and the clusters of all four queues: in one `qcluster`, and in one for each.
-Whole process trees, once every worker has sent a heartbeat.
+Whole process trees, a minute after every worker has sent a heartbeat.
 """
 
 from __future__ import annotations

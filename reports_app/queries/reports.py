@@ -27,8 +27,8 @@ def report_display_settings(user: Any, report: Report) -> DisplaySettings:
 
 
 def display_settings_of(user: Any, report_zone: str) -> DisplaySettings:
-    """Return the display settings of `user` for a report in `report_zone`, where they chose no zone. Other defaults:
-    LANGUAGE_CODE, metric units."""
+    """Return the display settings of `user` for a report in `report_zone`. Defaults: LANGUAGE_CODE, the report's zone,
+    metric units; the zone's also for a user who chose none."""
     preference = NotificationPreference.objects.filter(user=user).first() if user is not None else None
     if preference is None:
         return DisplaySettings(settings.LANGUAGE_CODE, report_zone)

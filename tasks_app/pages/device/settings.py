@@ -48,7 +48,7 @@ def device_settings(request: HttpRequest, device_id: int) -> HttpResponse:
     form = DeviceSettingsForm(request.POST or None, instance=device)
     access = DeviceAccess.objects.filter(device=device).first() or DeviceAccess(device=device)
     access_form = DeviceAccessForm(request.POST or None, instance=access, prefix="access")
-    if request.method == "POST" and _are_saved(form, access_form):
+    if request.method == "POST" and _save_both(form, access_form):
         messages.success(request, _("The settings were saved."))
         return redirect("pages:device_settings", device.pk)
     # The form writes wrong values onto its instance; the heading shows the stored ones.
@@ -57,7 +57,7 @@ def device_settings(request: HttpRequest, device_id: int) -> HttpResponse:
     return render(request, "tasks_app/pages/device/settings.html", context)
 
 
-def _are_saved(form: DeviceSettingsForm, access_form: DeviceAccessForm) -> bool:
+def _save_both(form: DeviceSettingsForm, access_form: DeviceAccessForm) -> bool:
     """Save both if both are right, in the transaction that locks their rows; return whether that was done."""
     with transaction.atomic():
         # Both are looked at, so that all that is wrong is said at once.
