@@ -82,11 +82,15 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
     error, and so is that of one whose node in a cluster is gone.
     """
     answers = _evalsha_all(client, [_arguments(*call) for call in calls])
-    for index, answer in enumerate(answers):
-        if isinstance(answer, NoScriptError):
-            answers[index] = run_script(client, *calls[index])
-        elif isinstance(answer, redis.RedisError) and raise_errors:
-            raise answer
+    unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+    if unknown:
+        # Together, too: one after the other they take seconds where Redis is far away, and nothing else is done meanwhile.
+        for index, answer in zip(unknown, _eval_all(client, [calls[index] for index in unknown]), strict=True):
+            answers[index] = answer
+    if raise_errors:
+        for answer in answers:
+            if isinstance(answer, redis.RedisError):
+                raise answer
     return answers
 
 
@@ -108,6 +112,18 @@ def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
     if isinstance(client, CallerClient | RedisClusterClient):
         return client.evalsha_all(calls)
     return _in_pipeline(client, calls, is_whole=False)
+
+
+def _eval_all(client: Any, calls: Sequence[Call]) -> list[Any]:
+    """Run these scripts by their texts, as `_evalsha_all` runs them by their hashes."""
+    commands = [("EVAL", SOURCES[name], len(keys), *keys, *arguments) for name, keys, arguments in calls]
+    if isinstance(client, RedisClusterClient):
+        return client.run_commands([(command, {}) for command in commands])
+    pipe = client.pipeline(transaction=False)
+    for command in commands:
+        pipe.execute_command(*command)
+    answers: list[Any] = pipe.execute(raise_on_error=False)
+    return answers
 
 
 def _evalsha_whole(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
