@@ -23,6 +23,7 @@ from tasks_app.engine.streams import JobQueue, ring_call
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
+MAX_LOOK_SECONDS = 1.0
 # A worker that has not looked for so long is dead or in a long job: no lanes are kept for it.
 RECENT_MS = 3000
 
@@ -41,9 +42,12 @@ class Leases:
 
     def look_if_due(self) -> None:
         """Take or leave lanes, if the last look is a while ago. Call while no job of a lane is in hand."""
-        if not self._is_resting and time.monotonic() >= self._looks_at:
-            self._looks_at = time.monotonic() + LOOK_SECONDS
+        began = time.monotonic()
+        if not self._is_resting and began >= self._looks_at:
             self._look()
+            # Where Redis is far away a look takes long: most of the time is for jobs.
+            took = time.monotonic() - began
+            self._looks_at = began + min(max(LOOK_SECONDS, 4 * took), MAX_LOOK_SECONDS)
 
     def rest(self, is_resting: bool) -> bool:
         """End all leases and take none while resting; return whether it is. Call while no job of a lane is in hand."""

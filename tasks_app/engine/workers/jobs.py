@@ -91,6 +91,11 @@ class WorkerJobs:
         self.done: list[Attempt] = []
         self._halves = Halves()
 
+    @property
+    def is_halving(self) -> bool:
+        """Return whether parts of a batch that failed wait. They have to stay together, or it is begun anew as a whole."""
+        return bool(self._halves.sizes)
+
     def add(self, claims: Iterable[ClaimedAttempt]) -> None:
         """Queue claims behind those that wait."""
         with self.lock:

@@ -48,7 +48,7 @@ from tasks_app.engine.storable import storable_text
 from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
 from tasks_app.engine.workers.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
 from tasks_app.engine.workers.ended_counts import count_retried
-from tasks_app.engine.workers.fetch_size import MAX_FETCHED, FetchSize
+from tasks_app.engine.workers.fetch_size import HAND_BACK_SECONDS, MAX_FETCHED, FetchSize
 from tasks_app.engine.workers.jobs import RunningCall, WorkerJobs
 from tasks_app.engine.workers.results import ResultWriter
 
@@ -148,11 +148,17 @@ class Worker:
             self._must_reconcile = bool(fetched.claims)
             if fetched.claims:
                 return fetched
-        fetched = Fetched(True, []) if self._is_resting() else self.queue.fetch(self.consumer, self.fetch_size.wanted())
+        fetched = Fetched(True, []) if self._is_resting() else self._fetch_new()
         if fetched.paused and block_ms:
             time.sleep(PAUSED_SECONDS)
         elif not fetched.claims and block_ms and self.queue.wait(self.consumer, block_ms):
             return self.queue.fetch(self.consumer, MAX_FETCHED, own=True)
+        return fetched
+
+    def _fetch_new(self) -> Fetched:
+        began = time.monotonic()
+        fetched = self.queue.fetch(self.consumer, self.fetch_size.wanted())
+        self.fetch_size.note_fetch(time.monotonic() - began)
         return fetched
 
     def _is_resting(self) -> bool:
@@ -177,11 +183,14 @@ class Worker:
 
     def _run_waiting(self) -> int:
         ran = 0
+        began = time.monotonic()
         while not self.stopping:
             running = self.jobs.begin_next(self.queue.name, flush=self.results.flush)
             if running is None:
                 break
             ran += self._run_next(running)
+            if running.began - began > HAND_BACK_SECONDS and not self.jobs.is_halving:
+                self._hand_back_waiting()
         self.results.flush()
         reset_queries()
         return ran
