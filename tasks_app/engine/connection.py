@@ -28,6 +28,8 @@ RedisClient: TypeAlias = Any
 
 # XREADGROUP blocks at most this long; the socket must wait longer than that.
 BLOCK_MS = 1000
+# A server that does not answer a command that does not block for so long is frozen, and what waits for it must go on.
+ANSWER_SECONDS = 2
 # Under which name connections are listed by Redis. Each would read the package's metadata to find the version.
 DRIVER_INFO = DriverInfo(lib_version=redis.__version__)
 # A Sentinel that does not answer for so long is passed over; a caller has two seconds in all.
@@ -44,9 +46,8 @@ def caller_client(url: str) -> RedisClient:
     return open_client(
         url,
         kind=CallerClient,
-        # A server that does not answer for so long is frozen, and the request that waits for it must end.
-        socket_timeout=2,
-        socket_connect_timeout=2,
+        socket_timeout=ANSWER_SECONDS,
+        socket_connect_timeout=ANSWER_SECONDS,
         # A connection that broke is opened again; a time-out is not waited for a second time.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 2, supported_errors=(redis.ConnectionError,)),
         health_check_interval=30,
@@ -59,12 +60,18 @@ def client() -> RedisClient:
 
 
 def worker_client() -> RedisClient:
-    """Return a new client for a process of a cluster; it never retries, so that a lost XREADGROUP reply is noticed."""
+    """Return a new client for workers; it never retries, so that a lost XREADGROUP reply is noticed."""
+    return _cluster_client(socket_timeout=BLOCK_MS / 1000 + 4)
+
+
+def helper_client() -> RedisClient:
+    """Return a new client for the other processes of a cluster, whose commands do not block; it never retries either."""
+    return _cluster_client(socket_timeout=ANSWER_SECONDS)
+
+
+def _cluster_client(**options: Any) -> RedisClient:
     return open_client(
-        engine_config().redis_url,
-        socket_timeout=BLOCK_MS / 1000 + 4,
-        socket_connect_timeout=2,
-        retry=Retry(NoBackoff(), 0),
+        engine_config().redis_url, socket_connect_timeout=ANSWER_SECONDS, retry=Retry(NoBackoff(), 0), **options
     )
 
 

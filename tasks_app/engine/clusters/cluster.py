@@ -33,7 +33,7 @@ from tasks_app.engine.clusters.orders import Order, most_workers, read_order
 from tasks_app.engine.clusters.processes import fork_child
 from tasks_app.engine.clusters.scheduler import SchedulerProcess
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import worker_client
+from tasks_app.engine.connection import helper_client, worker_client
 from tasks_app.engine.consumers import HOST
 from tasks_app.engine.records import job_store
 from tasks_app.engine.slots import Mode, Pulse, Slots
@@ -44,13 +44,15 @@ from tasks_app.process_signals import outlive_user_signals, stop_signals
 
 logger = logging.getLogger(__name__)
 
+SCHEDULER = "scheduler"
 LOOP_SECONDS = 0.5
 # Python's default of 700 is for processes that keep most of what they make.
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
 # A process that dies younger than this is restarted with a growing delay.
 YOUNG_SECONDS = 5.0
 MAX_RESTART_DELAY_SECONDS = 10.0
-STOP_CHILDREN_SECONDS = 5.0
+# Where Redis does not answer, housekeeping asks it a few times more.
+STOP_CHILDREN_SECONDS = 10.0
 # A worker without a job whose process has not run for so long is frozen, and may hold claims that it never begins.
 FROZEN_SECONDS = 8.0
 # Notes that housekeeping has not read yet.
@@ -84,8 +86,8 @@ class Cluster:
         places = wanted if burst else {name: most_workers(count) for name, count in wanted.items()}
         self.queue_of_slot = [name for name in self.queues for _ in range(places[name])]
         self.slots = Slots(len(self.queue_of_slot))
-        # Each child opens connections of its own with it; this process opens none.
-        self._client = worker_client()
+        # Each child opens connections of its own with one of them; this process opens none.
+        self._client, self._helper_client = worker_client(), helper_client()
         self._deaths_read, self._deaths_write = os.pipe()
         self._wake_read, self._wake_write = os.pipe()
         self._orders_read, self._orders_write = os.pipe()
@@ -103,7 +105,7 @@ class Cluster:
         self._looked_at = self._trusts_pulses_after = 0.0
         self.children = [
             Child("housekeeping", self._run_housekeeping),
-            Child("scheduler", self._run_scheduler),
+            Child(SCHEDULER, self._run_scheduler),
             *(Child(f"{queue} worker", lambda: 1, slot=slot) for slot, queue in enumerate(self.queue_of_slot)),
         ]
         for name in self.queues:
@@ -296,6 +298,8 @@ class Cluster:
         workers = [child for child in self.children if child.slot is not None]
         others = [child for child in self.children if child.slot is None]
         logger.info("stopping: waiting for running jobs")
+        # Housekeeping gives back what the workers leave; nobody waits for the scheduler.
+        self._signal([child for child in others if child.name == SCHEDULER], signal.SIGUSR2)
         in_order = self._stop_children(workers, engine_config().grace_seconds)
         in_order = self._stop_children(others, STOP_CHILDREN_SECONDS) and in_order
         logger.info("stopped")
@@ -332,10 +336,10 @@ class Cluster:
     def _run_housekeeping(self) -> int:
         orders = (f"{HOST}:{os.getppid()}", self._orders_write)
         places = (self.slots, self._deaths_read, self.queue_of_slot)
-        return Housekeeping(self.queues, *places, orders, self._client).run()
+        return Housekeeping(self.queues, *places, orders, self._helper_client).run()
 
     def _run_scheduler(self) -> int:
-        return SchedulerProcess(self.queues, self._client).run()
+        return SchedulerProcess(self.queues, self._helper_client).run()
 
     def _run_worker(self, queue: str, consumer: str, slot: int) -> int:
         worker = Worker(queue, consumer, self._client, slots=self.slots, slot_index=slot)

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from tasks_app.engine.metrics import send_counts
+from tasks_app.engine.metrics import send_last_counts
 from tasks_app.process_signals import do_nothing
 from tasks_app.tracing import flush_spans
 
@@ -50,7 +50,7 @@ def fork_child(target: Callable[[], int]) -> int:
         die_with_parent(parent_pid)
         random.seed()
         code = target()
-        send_counts()
+        send_last_counts()
         flush_spans()
     except BaseException:  # The last frame of the process: whatever it is, it is logged.
         logger.exception("a process of the cluster failed")

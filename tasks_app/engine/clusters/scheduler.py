@@ -70,9 +70,10 @@ class SchedulerProcess:
             self._sleep()
         return 0
 
-    @staticmethod
-    def _run_step(name: str, step: Callable[[], object]) -> None:
+    def _run_step(self, name: str, step: Callable[[], object]) -> None:
         """Run one step of a tick. An error is logged, so that it holds up no other step; the next tick tries again."""
+        if self.stopping:
+            return
         try:
             step()
         except (redis.RedisError, DatabaseError, InterfaceError, EngineError) as error:

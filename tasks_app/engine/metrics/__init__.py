@@ -8,7 +8,7 @@ from tasks_app.engine.metrics.kinds import (
     Histogram,
 )
 from tasks_app.engine.metrics.reading import Buckets, Reading, read_metrics
-from tasks_app.engine.metrics.sending import forget_counts, send_counts
+from tasks_app.engine.metrics.sending import forget_counts, send_counts, send_last_counts
 
 __all__ = [
     "OTHER",
@@ -21,4 +21,5 @@ __all__ = [
     "forget_counts",
     "read_metrics",
     "send_counts",
+    "send_last_counts",
 ]

@@ -65,7 +65,7 @@ class Sender:
         seconds = engine_config().metrics_every_seconds
         if not seconds:
             return
-        atexit.register(self.send)
+        atexit.register(self.send_last)
         threading.Thread(target=self._run, args=(seconds,), name="metrics", daemon=True).start()
 
     def _run(self, seconds: float) -> None:
@@ -91,6 +91,11 @@ class Sender:
                     logger.warning("metrics are kept until Redis takes them: %s", error)
                 self._has_failed = True
 
+    def send_last(self) -> None:
+        """Send once more, as the process ends; nothing is waited for where Redis was away just now."""
+        if not self._has_failed:
+            self.send()
+
     def forget(self) -> None:
         """Forget all that was not sent."""
         pending.forget()
@@ -100,6 +105,7 @@ class Sender:
     def after_fork(self) -> None:
         """Begin anew in a child: its parent's lock may have been taken, and its counts are its parent's to send."""
         self._lock = threading.Lock()
+        self._has_failed = False
         self.forget()
 
     def _take_up(self) -> None:
@@ -135,8 +141,13 @@ os.register_at_fork(after_in_child=_sender.after_fork)
 
 
 def send_counts() -> None:
-    """Send now what this process has counted. Call before a process ends without Python's own steps at exit."""
+    """Send now what this process has counted."""
     _sender.send()
+
+
+def send_last_counts() -> None:
+    """Send what this process has counted. Call before a process ends without Python's own steps at exit."""
+    _sender.send_last()
 
 
 def forget_counts() -> None:

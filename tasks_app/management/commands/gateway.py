@@ -15,7 +15,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from tasks_app.engine.consumers import HOST
-from tasks_app.engine.metrics import send_counts
+from tasks_app.engine.metrics import send_last_counts
 from tasks_app.gateway.config import GatewayConfig, gateway_config, served_protocols
 from tasks_app.gateway.server import Gateway
 from tasks_app.management.arguments import short_text
@@ -110,7 +110,7 @@ def _allow_files(config: GatewayConfig) -> None:
 
 def _end() -> None:
     """End the process even if a thread still waits for a server that does not answer."""
-    send_counts()
+    send_last_counts()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -229,7 +229,7 @@ def test_one_step_of_the_scheduler_that_fails_holds_up_none_of_the_others():
     def fail() -> None:
         raise LookupError("caf\udce9")
 
-    SchedulerProcess._run_step("step", fail)
+    SchedulerProcess([], client())._run_step("step", fail)
 
 
 def test_two_schedulers_that_write_the_same_rows_tell_and_count_each_end_once(transactional_db, queue):
