@@ -1,8 +1,8 @@
 """Memory that the processes of a cluster share without a lock: one slot per worker.
 
 The supervisor writes the worker's name and process id. The worker writes the id of the job it runs (all of a batch), the
-time at which the supervisor must kill it, the jobs whose rows it is writing, and its pulse. The slot of a dead worker no
-longer changes. The supervisor also writes whether the worker is to rest or to stop.
+time at which the supervisor must kill it, the jobs whose rows it is writing, its pulse, and since when Redis does not answer
+it. The slot of a dead worker no longer changes. The supervisor also writes whether the worker is to rest or to stop.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from tasks_app.engine.batches import MAX_BATCH_JOBS
 
 _ID_CHARS = 36
 _NAME_CHARS = 96
-# kill_at, process id, job id, consumer name, pulse, mode of the worker, when it was started (seconds since 1970)
-_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdBd")
+# kill_at, process id, job id, consumer name, pulse, mode of the worker, when it was started (seconds since 1970), when Redis
+# first and last failed it since its last answer
+_LAYOUT = struct.Struct(f"=dI{_ID_CHARS}s{_NAME_CHARS}sdBddd")
 _TIME = struct.Struct("=d")
 _PID = struct.Struct("=I")
 _PID_AT = _TIME.size
@@ -29,6 +30,8 @@ _NAME_AT = _JOB_AT + _ID_CHARS
 _PULSE_AT = _NAME_AT + _NAME_CHARS
 _MODE_AT = _PULSE_AT + _TIME.size
 _STARTED_AT = _MODE_AT + 1
+_FAILED_AT = _STARTED_AT + _TIME.size
+_FAILURES = struct.Struct("=dd")
 _NO_JOB = b"\0" * _ID_CHARS
 _COUNT = struct.Struct("=I")
 # A worker writes the rows of so many jobs at once, at most.
@@ -81,7 +84,7 @@ class Slots:
 
     def prepare(self, index: int, consumer: str) -> None:
         """Assign the slot to the consumer of this name; call before forking, for the worker may write at once."""
-        about = (b"", consumer.encode(), time.monotonic(), 0, time.time())
+        about = (b"", consumer.encode(), time.monotonic(), 0, time.time(), 0.0, 0.0)
         _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, *about)
 
     def assign(self, index: int, pid: int) -> None:
@@ -90,7 +93,7 @@ class Slots:
 
     def clear(self, index: int) -> None:
         """Free the slot."""
-        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0, 0, 0.0)
+        _LAYOUT.pack_into(self.memory, index * _LAYOUT.size, 0.0, 0, b"", b"", 0.0, 0, 0.0, 0.0, 0.0)
         for ids in _lists(self, index):
             ids.clear()
 
@@ -126,6 +129,11 @@ class Slots:
         """Return when this worker was started."""
         return datetime.fromtimestamp(_TIME.unpack_from(self.memory, index * _LAYOUT.size + _STARTED_AT)[0], UTC)
 
+    def redis_failures(self, index: int) -> tuple[float, float]:
+        """Return when Redis first and last failed this worker since its last answer (time.monotonic), zeros if it did not."""
+        first, last = _FAILURES.unpack_from(self.memory, index * _LAYOUT.size + _FAILED_AT)
+        return first, last
+
     def mode(self, index: int) -> Mode:
         """Return the mode of this worker."""
         return Mode(self.memory[index * _LAYOUT.size + _MODE_AT])
@@ -148,6 +156,8 @@ class WorkerSlot:
         self._job_at = slice(self._base + _JOB_AT, self._base + _NAME_AT)
         self._batch, self._written = _lists(slots, index)
         self._is_batch = False
+        # When Redis first failed since its last answer (time.monotonic), 0 if it did not.
+        self._failed_at = 0.0
 
     def begin(self, job_ids: Sequence[str], kill_at: float) -> None:
         """Name the jobs that run now, several of a batch, and when the supervisor must kill this process (time.monotonic).
@@ -184,6 +194,23 @@ class WorkerSlot:
     def is_quiet(self) -> bool:
         """Return whether the worker is to take no more jobs."""
         return self._memory[self._base + _MODE_AT] == Mode.QUIET
+
+    @property
+    def has_no_redis(self) -> bool:
+        """Return whether Redis has not answered since it failed."""
+        return self._failed_at > 0
+
+    def note_redis_failure(self) -> None:
+        """Note that Redis did not answer, or refused to."""
+        now = time.monotonic()
+        self._failed_at = self._failed_at or now
+        _FAILURES.pack_into(self._memory, self._base + _FAILED_AT, self._failed_at, now)
+
+    def note_redis_answer(self) -> None:
+        """Note that Redis answers."""
+        if self._failed_at:
+            self._failed_at = 0.0
+            _FAILURES.pack_into(self._memory, self._base + _FAILED_AT, 0.0, 0.0)
 
     def pulse(self) -> None:
         """Note that the process runs."""

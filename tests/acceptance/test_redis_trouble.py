@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections import Counter
 from uuid import uuid4
 
 import psutil
@@ -14,6 +15,7 @@ from tasks_app.engine import chain, chord
 from tasks_app.engine.connection import client
 from tasks_app.engine.errors import QueueUnavailable
 from tasks_app.engine.keys import GROUP
+from tasks_app.engine.lanes import lanes_of
 from tasks_app.engine.streams import JobQueue
 from tasks_app.models import Job
 from tasks_app.queries.jobs import list_workers
@@ -277,3 +279,40 @@ def test_what_follows_a_job_is_made_without_memory(valkey, run_jobs):
     run_jobs()
     assert (job.state, [one.state for one in job.children]) == ("succeeded", ["succeeded"] * 4)
     assert job.children[-1].result == 5
+
+
+def test_a_cluster_stops_in_order_while_redis_is_frozen(cluster, valkey, tmp_path):
+    """It waits for no answer that does not come, and gives nothing back: the missing heartbeats tell."""
+    jobs = [ledger_job.delay(1.0, "running"), ledger_job.delay(1.0, "running")]
+    wait_for_start("running", attempts=WORKERS)
+    valkey.signal(signal.SIGSTOP)
+    try:
+        assert cluster.stop(seconds=20) == 0, cluster.log.read_text()
+    finally:
+        valkey.signal(signal.SIGCONT)
+    with running_cluster(tmp_path, "--name", "positions", "--workers", str(WORKERS), **LEDGER_APPS):
+        wait_for_success(jobs, seconds=30)
+
+
+def lane_holders() -> Counter[str]:
+    """Return how many lanes each worker holds."""
+    held = [client().get(lane.keys.lease) for lane in lanes_of("positions", client())]
+    return Counter(name.decode() for name in held if name)
+
+
+def test_a_worker_that_alone_has_no_connection_left_holds_up_no_lane(cluster, valkey):
+    """As on a small plan of a hosted Redis: others took the last connections while it opened one anew."""
+    wait_until(lambda: len(lane_holders()) == WORKERS, what="two workers with lanes")
+    (one, *_) = (each["id"] for each in client().client_list() if each["cmd"] == "xread")
+    client().config_set("maxclients", len(client().client_list()) - 1)
+    client().client_kill_filter(_id=one)
+    try:
+        wait_until(
+            lambda: sorted(lane_holders().values()) == [16], 30, lambda: f"one worker with all: {lane_holders()}"
+        )
+        (free,) = lane_holders()
+        assert [worker.name for worker in list_workers()] == [free]
+    finally:
+        client().config_set("maxclients", 10000)
+    wait_until(lambda: sorted(lane_holders().values()) == [8, 8], 20, lambda: f"even shares: {lane_holders()}")
+    assert len(list_workers()) == WORKERS

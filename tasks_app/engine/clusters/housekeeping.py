@@ -16,7 +16,7 @@ import redis
 from tasks_app.engine.clusters.clocks import ClockGuard
 from tasks_app.engine.clusters.orders import take_orders
 from tasks_app.engine.config import engine_config
-from tasks_app.engine.connection import RedisClient, worker_client
+from tasks_app.engine.connection import RedisClient, helper_client
 from tasks_app.engine.consumers import describe_worker
 from tasks_app.engine.lanes import holders_without_beat, queue_parts, recover_lanes
 from tasks_app.engine.metrics.jobs import JOBS_RECOVERED, WORKER_LOSSES, cause_of_loss
@@ -49,7 +49,7 @@ class Housekeeping:
         orders: tuple[str, int] | None = None,
         client: RedisClient | None = None,
     ) -> None:
-        self._client = client or worker_client()
+        self._client = client or helper_client()
         self._orders = orders
         self._looked_for_orders_at = 0.0
         self.slots = slots
@@ -62,6 +62,8 @@ class Housekeeping:
         self._beat_at = 0.0
         self._swept_at = time.monotonic()
         self._clocks = {name: ClockGuard() for name in queues}
+        # Queue -> since when its Redis answers without a pause (time.monotonic).
+        self._answered_since: dict[str, float] = {}
         self._partial = b""
 
     def run(self) -> int:
@@ -100,6 +102,8 @@ class Housekeeping:
 
     def _turn(self, queues: dict[str, JobQueue]) -> float:
         self._recover_named(queues)
+        if self.stopping:
+            return IDLE_SECONDS
         if self._orders and time.monotonic() - self._looked_for_orders_at >= IDLE_SECONDS:
             self._pass_on_orders(queues, *self._orders)
         if time.monotonic() - self._beat_at >= engine_config().heartbeat_seconds:
@@ -160,6 +164,9 @@ class Housekeeping:
         alive: dict[str, dict[str, str]] = {name: {} for name in queues}
         for index, (pid, consumer) in self.slots.consumers().items():
             queue = self.queue_of_slot[index]
+            if self._is_cut_off(index, queue):
+                logger.warning("%s has no connection to Redis: its jobs and lanes are given to others", consumer)
+                continue
             alive[queue][consumer] = describe_worker(
                 pid,
                 self.slots.job_id(index),
@@ -174,14 +181,28 @@ class Housekeeping:
                 self._beat_queue(job_queue, alive[name], must_sweep=must_sweep)
             except redis.RedisError as error:
                 logger.warning("heartbeats of %s: %s; trying again", name, error)
+                self._answered_since.pop(name, None)
         if must_sweep:
             self._swept_at = time.monotonic()
+
+    def _is_cut_off(self, index: int, queue: str) -> bool:
+        """Return whether Redis does not answer this worker for so long, and answers this process all the while.
+
+        It may have no connection left, or be reached by another way. Without a heartbeat the worker is taken for dead.
+        """
+        now, patience = time.monotonic(), engine_config().dead_after_seconds
+        first, last = self.slots.redis_failures(index)
+        # One that waits for something else, as for PostgreSQL, did not fail lately.
+        is_failing = first and now - first > patience > now - last
+        return bool(is_failing and now - self._answered_since.get(queue, now) > patience)
 
     def _beat_queue(self, queue: JobQueue, alive: dict[str, str], *, must_sweep: bool) -> None:
         silent, redis_time = queue.beat(alive)
         clock = self._clocks[queue.name]
         is_first_round = clock.is_new
+        self._answered_since.setdefault(queue.name, time.monotonic())
         if not clock.agree(redis_time):
+            self._answered_since[queue.name] = time.monotonic()
             if not is_first_round:
                 logger.warning(
                     "Redis's clock or this process stood still or jumped: no worker of %s is declared dead in this round",

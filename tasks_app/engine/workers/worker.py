@@ -96,6 +96,9 @@ class Worker:
                     self.stopping = True
             except redis.RedisError as error:
                 logger.warning("Redis: %s; trying again", error)
+                self.slot.note_redis_failure()
+                # It may have been taken for dead meanwhile.
+                self._is_registered = False
                 self._start_over()
             except DatabaseTrouble as error:
                 logger.warning("PostgreSQL: %s; trying again", storable_text(error))
@@ -118,7 +121,7 @@ class Worker:
         time.sleep(RECONNECT_SECONDS)
 
     def _register(self) -> None:
-        """Write a first heartbeat before the first job is fetched: without one its jobs are not recovered if the host dies."""
+        """Write a heartbeat before the first job is fetched: without one its jobs are not recovered if the host dies."""
         if not self._is_registered:
             self.queue.beat({self.consumer: describe_worker(os.getpid(), "")})
             self._is_registered = True
@@ -132,6 +135,7 @@ class Worker:
         fetched = self._fetch(block_ms)
         self._fetched_at = time.monotonic()
         self.results.note_answer()
+        self.slot.note_redis_answer()
         if not fetched.claims:
             return fetched.dropped
         close_old_connections()
@@ -213,6 +217,9 @@ class Worker:
         """Store the last results and hand back the jobs that have not begun."""
         try:
             self.results.flush()
+            if self.slot.has_no_redis:
+                logger.warning("Stopping without Redis: the supervisor gives the jobs back")
+                return
             self._hand_back_waiting()
             if self.leases:
                 self.leases.leave_all()
