@@ -33,12 +33,15 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(str(error))
-    except (InterfaceError, OperationalError) as error:
+    except (InterfaceError, OperationalError, OSError) as error:
         sys.exit(sentence_of(error))
 
 
 def sentence_of(error: Exception) -> str:
-    """Return in a sentence which database does not answer (no command of Django's says so). Raises `error` if it has."""
+    """Return in a sentence which database does not answer, or that a disk is full: no command of Django's says so.
+
+    Raises `error` where it is another one.
+    """
     from django.core.management import CommandError
 
     from tasks_app.engine.database import sqlstate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,9 @@ from tasks_app.engine.database import sqlstate
 # PostgreSQL's codes of what an operator has to mend: a table or a column that is missing, a right, a server for reading only.
 _NOT_MIGRATED = ("42P01", "42703")
 _REFUSALS = (*_NOT_MIGRATED, "42501", "25006")
+# What a server writes that turns a connection down: psycopg2 has no code for it then. The word is the same in every language.
+_TURNED_DOWN = "FATAL:"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class ShellCommand(BaseCommand):
@@ -38,7 +42,8 @@ class ShellCommand(BaseCommand):
 def telling_errors() -> Iterator[None]:
     """Turn errors of Redis and PostgreSQL into a CommandError that says which server was looked for; exit code 1.
 
-    The same for arguments in another encoding, of which Python makes characters that neither server takes.
+    The same for arguments in another encoding, of which Python makes characters that neither server takes, and for a disk
+    without room for what the command writes.
     """
     try:
         yield
@@ -52,16 +57,27 @@ def telling_errors() -> Iterator[None]:
         variable = "REDIS_URL" if settings.QUEUE_REDIS_URL == settings.REDIS_URL else "QUEUE_REDIS_URL"
         values = {"error": error, "url": without_password(url), "variable": variable}
         raise CommandError(text % values + _local_hint()) from error
-    except (OperationalError, InterfaceError) as error:
-        text = _("PostgreSQL does not answer: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
-        url = without_password(settings.DATABASE_URL)
-        raise CommandError(text % {"error": str(error).strip(), "url": url} + _local_hint()) from error
-    except DatabaseError as error:
-        if sqlstate(error) not in _REFUSALS:
+    except (DatabaseError, InterfaceError) as error:
+        raise _of_postgresql(error) from error
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
             raise
+        raise CommandError(_("There is no room for what is written: %(error)s") % {"error": error}) from error
+
+
+def _of_postgresql(error: DatabaseError | InterfaceError) -> CommandError:
+    """Return the sentence about an error of PostgreSQL. Raises `error` where it is ours."""
+    code = sqlstate(error)
+    if code in _REFUSALS or (code and isinstance(error, OperationalError | InterfaceError)):
         text = _("PostgreSQL refuses this: %(error)s") % {"error": str(error).partition("\n")[0]}
-        hint = "\n" + _("Run manage.py migrate first.") if sqlstate(error) in _NOT_MIGRATED else ""
-        raise CommandError(text + hint) from error
+        return CommandError(text + ("\n" + _("Run manage.py migrate first.") if code in _NOT_MIGRATED else ""))
+    if not isinstance(error, OperationalError | InterfaceError):
+        raise error
+    text = _("PostgreSQL does not answer: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
+    if _TURNED_DOWN in str(error):
+        text = _("PostgreSQL refuses the connection: %(error)s\nLooked for at %(url)s (DATABASE_URL).")
+    values = {"error": str(error).strip(), "url": without_password(settings.DATABASE_URL)}
+    return CommandError(text % values + _local_hint())
 
 
 def without_password(url: str) -> str:

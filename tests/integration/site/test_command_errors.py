@@ -73,6 +73,7 @@ def test_a_database_that_is_away_is_said_by_each_command(database_down, argument
         ),
         ("SET TRANSACTION READ ONLY; DELETE FROM tasks_app_device", "cannot execute DELETE in a read-only transaction"),
         ("SET LOCAL ROLE pg_monitor; DELETE FROM tasks_app_device", "permission denied for table tasks_app_device"),
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)", "canceling statement due to statement timeout"),
     ],
 )
 def test_what_the_database_refuses_is_said(statement, words):
@@ -83,6 +84,24 @@ def test_what_the_database_refuses_is_said(statement, words):
 
     with pytest.raises(CommandError, match=f"PostgreSQL refuses this: {words}"):
         call_command(Command())
+
+
+def test_a_server_that_turns_a_connection_down_is_not_said_to_be_silent(monkeypatch):
+    connection.close()
+    with monkeypatch.context() as patched:
+        patched.setitem(connection.settings_dict, "NAME", "no_such_database")
+        with pytest.raises(
+            CommandError, match=r'PostgreSQL refuses the connection: .*"no_such_database" does not exist'
+        ):
+            call_command("report", "summary")
+    connection.close()
+
+
+def test_an_output_without_room_is_said():
+    full = io.TextIOWrapper(io.FileIO("/dev/full", "w"), write_through=True)
+    with pytest.raises(CommandError, match=r"no room for what is written: .*No space"):
+        call_command("jobs", "list", "--json", stdout=full)
+    full.detach().close()
 
 
 def test_a_fault_of_ours_keeps_its_traceback():
