@@ -1,4 +1,5 @@
-"""Files of JSON positions in the product's own form: one list or object, or one position a line, whatever the file's name."""
+"""Files of JSON positions in the product's own form or Traccar's: one list or object, or one position a line, whatever the
+file's name."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from tasks_app.ingest.json_batch import decode_body, decode_json, parse_batch
 from tasks_app.ingest.json_lines import has_a_line_each, is_document, json_lines
 from tasks_app.ingest.json_stream import iter_members
 from tasks_app.ingest.text_files import as_utf8
+from tasks_app.ingest.traccar_positions import in_own_form
 
 # A JSON document is read as a whole, so its size bounds the memory; lines are not bounded.
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024
@@ -33,8 +35,9 @@ def iter_fixes(
     """
     path, now = Path(path), now or datetime.now(UTC)
     for index, item in enumerate(_items(path)):
-        if device_id and isinstance(item, dict):
-            item = {**item, "device_id": device_id}
+        if isinstance(item, dict):
+            item = in_own_form(item)
+            item = {**item, "device_id": device_id} if device_id else item
         batch = parse_batch([item], now=now, is_history=True)
         yield from batch.fixes
         yield from (RejectedFix(index, bad.code, bad.detail) for bad in batch.rejected)

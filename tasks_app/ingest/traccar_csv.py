@@ -1,9 +1,12 @@
-"""The CSV file Traccar's server exports for the positions of a device.
+"""The CSV file Traccar's server exports for the positions of a device, and its table `tc_positions` as databases export it.
 
 Columns: id, deviceId, protocol, serverTime, deviceTime, fixTime (`yyyy-MM-dd HH:mm:ss` in the exporting user's time
 zone), valid, latitude, longitude, altitude (m), speed (knots), course, address, accuracy (m), and one for every attribute
 found. Traccar quotes nothing, so a comma in an address makes a row longer than the header: what is too much then belongs
 to the address. The device's id is `uniqueId` where the file has it, else Traccar's own number in `deviceId`.
+
+The table has the same columns in lower case (H2: upper case), its attributes as one JSON object in `attributes`, and NULL
+and booleans as the database writes them.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from tasks_app.ingest.csv_file import id_in_cell
 from tasks_app.ingest.csv_table import Row, open_table
 from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.fix import Fix, RejectedFix
+from tasks_app.ingest.json_batch import decode_json
 from tasks_app.ingest.validate import InvalidFix, make_fix
 
 # 1 knot is 1 852 m in an hour.
@@ -29,8 +33,14 @@ REQUIRED = ("fixtime", "latitude", "longitude")
 COLUMNS = {
     *("id", "deviceid", "uniqueid", "protocol", "servertime", "devicetime", "fixtime", "valid", "latitude"),
     *("longitude", "altitude", "speed", "course", "address", "accuracy", "outdated", "network", "geofenceids", "type"),
+    "attributes",
 }
-BOOLEANS = {"true": True, "false": False}
+# Of spreadsheets in German, Portuguese and Spanish, too, which translate what they read.
+TRUE, FALSE = ("true", "wahr", "verdadeiro", "verdadero"), ("false", "falsch", "falso")
+BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
+# As PostgreSQL and MySQL write FALSE; a bit of MySQL is a NUL, which its client escapes.
+INVALID = {*FALSE, "f", "0", "\x00", "\\0"}
+NULLS = {"null", "\\n"}
 
 
 def iter_fixes(
@@ -112,7 +122,7 @@ def _mended(row: list[str], names: list[str]) -> list[str]:
     place = next((place for place, name in enumerate(names) if name.lower() == "address"), None)
     if surplus > 0 and place is not None:
         row = [*row[:place], ",".join(row[place : place + surplus + 1]), *row[place + surplus + 1 :]]
-    return [text.strip() for text in row]
+    return ["" if (plain := text.strip()).lower() in NULLS else plain for text in row]
 
 
 def _from_knots(speed: Any) -> Any:
@@ -124,9 +134,20 @@ def _accuracy(accuracy: Any) -> Any:
     return None if accuracy == 0.0 else accuracy
 
 
-def _attributes(fields: dict[str, str], own: dict[str, str], number: Callable[[str], Any]) -> dict[str, Any]:
+def _attributes(fields: dict[str, str], own: dict[str, str], number: Callable[[str], Any]) -> object:
+    """Those of the table's column and of columns of their own; what is no JSON object is left for `make_fix` to judge."""
+    found = _decoded(own.get("attributes", ""))
+    if not isinstance(found, dict):
+        return found
     others = {name: text for name, text in fields.items() if text and name.lower() not in COLUMNS}
-    found = {name: BOOLEANS.get(text.lower(), number(text)) for name, text in others.items()}
-    if own.get("valid", "").lower() == "false":
+    found |= {name: BOOLEANS.get(text.lower(), number(text)) for name, text in others.items()}
+    if own.get("valid", "").lower() in INVALID:
         found["valid"] = False
     return found
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return decode_json(text.encode(errors="replace")) if text else {}
+    except BodyError:
+        return text

@@ -61,7 +61,6 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
     if not isinstance(position, dict):
         detail = _("%(name)s must be a JSON object, not %(value)s.") % {"name": "position", "value": shown(position)}
         raise InvalidFix("missing_position", detail)
-    accuracy = position.get("accuracy")
     return make_fix(
         is_live=True,
         now=now,
@@ -72,8 +71,8 @@ def _content(device_id: str, decoded: dict[str, Any], now: datetime) -> Fix | No
         speed_kph=to_kph(position.get("speed"), "knots"),
         course_degrees=position.get("course"),
         altitude_meters=position.get("altitude"),
-        accuracy_meters=None if accuracy == 0 and not isinstance(accuracy, bool) else accuracy,
-        attributes=_attributes(position, _event_type(decoded)),
+        accuracy_meters=known_accuracy(position.get("accuracy")),
+        attributes=attributes_of(position, _event_type(decoded)),
     )
 
 
@@ -102,7 +101,13 @@ def _is_after(timestamp: object, fix_time: datetime, now: datetime) -> bool:
         return False
 
 
-def _attributes(position: dict[str, Any], event_type: str | None) -> object:
+def known_accuracy(accuracy: object) -> object:
+    """None for the 0 that Traccar writes where the device said nothing of it."""
+    return None if accuracy == 0 and not isinstance(accuracy, bool) else accuracy
+
+
+def attributes_of(position: dict[str, Any], event_type: str | None = None) -> object:
+    """What a position of Traccar says beside its quantities; what is no object is left for `make_fix` to judge."""
     attributes = position.get("attributes")
     if attributes is not None and not isinstance(attributes, dict):
         return attributes

@@ -96,6 +96,23 @@ def test_it_reports_a_bad_row_and_goes_on(read, bad, code):
     assert (rejected.index, rejected.code) == (1, code)
 
 
+@pytest.mark.parametrize("invalid", ["f", "0", "FALSE", "\x00", "\\0", "FALSCH", "Falso"])
+def test_it_reads_the_table_of_a_database(read, invalid):
+    names = "ID,DEVICEID,FIXTIME,VALID,LATITUDE,LONGITUDE,SPEED,ADDRESS,ATTRIBUTES,ACCURACY,NETWORK\n"
+    text = '1,7,2020-01-01 00:00:00.123,{},1.5,2.5,21.6,"A, 12","{{""ignition"":true,""fuel"":40.5}}",8,NULL\n'
+    good, bad, bare = read(
+        names + text.format("t") + text.format(invalid) + "1,7,2020-01-02 00:00:00,1,1.5,2.5,\\N,,{},0,null\n"
+    )
+    assert good.attributes == {"ignition": True, "fuel": 40.5}
+    assert bad.attributes == {**good.attributes, "valid": False}
+    assert (bare.speed_kph, bare.attributes, bare.unknown) == (None, {}, ())
+
+
+def test_attributes_that_are_no_object_are_left_out_and_counted(read):
+    (fix,) = read("deviceid,fixtime,latitude,longitude,attributes\n7,2020-01-01 00:00:00,1.5,2.5,{broken\n")
+    assert (fix.attributes, fix.unknown) == ({}, ("attributes",))
+
+
 def test_it_says_which_columns_are_missing(read):
     with pytest.raises(BodyError, match="latitude, longitude"):
         read("id,deviceId,fixTime\n1,2,3\n")
