@@ -26,6 +26,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "tasks_app/components.css",
         "unfold/css/styles.css",
         "tasks_app/theme.css",
+        "tasks_app/forced_colors.css",
         "tasks_app/print.css",
     ),
     f"{FOLDER}/admin.js": (
@@ -53,7 +54,9 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/admin/RelatedObjectLookups.js",
         "admin/js/autocomplete.js",
     ),
-    f"{FOLDER}/pages.css": tuple(f"tasks_app/{name}.css" for name in ("tokens", "components", "pages", "print")),
+    f"{FOLDER}/pages.css": tuple(
+        f"tasks_app/{name}.css" for name in ("tokens", "components", "pages", "forced_colors", "print")
+    ),
     f"{FOLDER}/pages.js": ("tasks_app/menus.js", "tasks_app/once.js"),
     f"{FOLDER}/map.css": ("js_lib_leaflet/leaflet.css", "tasks_app/map/map.css"),
     f"{FOLDER}/map.js": ("js_lib_leaflet/leaflet.js", *(f"tasks_app/map/{name}.js" for name in _MAP)),

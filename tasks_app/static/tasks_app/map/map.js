@@ -57,7 +57,7 @@
 
   function themeChanges(act) {
     new MutationObserver(act).observe(document.documentElement, { attributeFilter: ["class", "data-theme"] });
-    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", act);
+    for (const chosen of ["prefers-color-scheme: dark", "forced-colors: active"]) window.matchMedia(`(${chosen})`).addEventListener("change", act);
   }
 
   // Nothing glides for people who asked for less motion: what moves is there at once.
