@@ -38,6 +38,14 @@ class BoundedImportForm(ImportForm):
         return file
 
 
+class FileForm(ExportForm):
+    """Is answered with a file, so its page stays."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["format"].widget.attrs["data-answer"] = "file"
+
+
 class ConfirmForm(ConfirmImportForm):
     """Form of a checked import file; the library trusts its numbers."""
 
@@ -64,7 +72,7 @@ class WaitingFile(CacheStorage):
 class ExportAdmin(ExportMixin):
     """Users who may see the rows may export those of the list, up to MAX_EXPORT_ROWS."""
 
-    export_form_class = ExportForm
+    export_form_class = FileForm
     export_formats = FORMATS
 
     def has_export_permission(self, request: HttpRequest) -> bool:

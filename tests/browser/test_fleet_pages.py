@@ -8,6 +8,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
+from knox.models import AuthToken
 from playwright.sync_api import expect
 
 from notifications_app.models import Notification
@@ -142,10 +143,49 @@ NOTE_SUBMITS = """() => {
 }"""
 
 
-def test_a_form_is_sent_once_however_often_it_is_clicked(browser, live_server, operator):
+LATE = """form => {
+    const event = new SubmitEvent("submit", {bubbles: true, cancelable: true});
+    Object.defineProperty(event, "timeStamp", {value: performance.now() + 3_600_000});
+    form.dispatchEvent(event);
+}"""
+
+
+def test_a_form_is_sent_once_however_often_and_late_it_is_clicked(browser, live_server, operator):
     for visit in visit_of(browser, live_server.url):
         page = enter(visit, operator).page
         visit.open("pages:preferences")
         page.evaluate(NOTE_SUBMITS)
-        page.get_by_role("button", name="Save").dblclick()
-        assert page.evaluate("window.held") == [False, True]
+        save = page.get_by_role("button", name="Save")
+        save.dblclick()
+        page.locator("main form[method=post]").evaluate(LATE)
+        assert page.evaluate("window.held") == [False, True, True]
+        # Who stops the answer on its way, or comes back, may send the form again.
+        page.keyboard.press("Escape")
+        save.click()
+        page.evaluate("window.dispatchEvent(new Event('pageshow'))")
+        save.click()
+        assert page.evaluate("window.held") == [False, True, True, False, False]
+
+
+def test_a_token_that_was_shown_is_not_made_again_when_its_page_is_loaded_again(browser, live_server, operator):
+    for visit in visit_of(browser, live_server.url):
+        page = enter(visit, operator).page
+        visit.open("pages:access")
+        page.get_by_role("button", name="Create a token").click()
+        expect(page.get_by_role("heading", name="Your new token")).to_be_visible()
+        page.reload()
+        expect(page).to_have_url(live_server.url + reverse("pages:access"))
+        assert AuthToken.objects.count() == 1
+
+
+def test_the_page_that_is_open_is_marked_where_the_device_chooses_the_colours(browser, live_server, operator):
+    for visit in visit_of(browser, live_server.url, forced_colors="active"):
+        page = enter(visit, operator).page
+        visit.open("pages:devices")
+        colour = "link => getComputedStyle(link).borderBottomColor"
+        current, other = page.locator(".tk-nav [aria-current]"), page.get_by_role("link", name="Map", exact=True)
+        assert (
+            current.evaluate(colour)
+            != other.evaluate(colour)
+            == page.evaluate("getComputedStyle(document.body).backgroundColor")
+        )

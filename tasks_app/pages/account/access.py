@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from tasks_app.pages.account.tokens import TokenForm, TokenRow
 from tasks_app.queries.sessions import live_token, live_tokens, sessions_of
@@ -62,10 +62,12 @@ def other_sessions_end(request: Any) -> HttpResponse:
 
 
 @never_cache
-@require_POST
+@require_http_methods(["GET", "POST"])
 @login_required
 def token_add(request: HttpRequest) -> HttpResponse:
-    """Make a token and show it this once: it stands in this answer and nowhere else."""
+    """Make a token and show it this once: it stands in this answer and nowhere else, so whoever comes again sees the list."""
+    if request.method == "GET":
+        return redirect("pages:access")
     form = TokenForm(request.POST)
     if not form.is_valid():
         return _page(request, form)

@@ -44,7 +44,8 @@ PAGES: dict[str, dict[str, object]] = {
     "session_end": FORMS_ONLY,
     "other_sessions_end": FORMS_ONLY,
     "everything_end": FORMS_ONLY,
-    "token_add": FORMS_ONLY,
+    # Leads to the list.
+    "token_add": {**dict.fromkeys(ROLES, 302), "visitor": "sign in"},
     "token_revoke": FORMS_ONLY,
     "geofence_add": {**EVERYONE, "viewer": 403, "operator": 403},
     "geofence_edit": MANAGERS,
