@@ -82,7 +82,7 @@ class _Reader:
     def fix(self, index: int, row: Row | None) -> Fix | RejectedFix:
         if row is None or (len(row) > self.width + 1 and sum(map(bool, row[self.width :])) > 1):
             # Two cells too many: a decimal comma in a file whose cells commas separate, say. Any column may be the wrong one.
-            detail = "The row is not valid CSV, or has more cells than there are columns."
+            detail = "The row is not valid CSV, breaks off, or has more cells than there are columns."
             return RejectedFix(index, "invalid_row", detail)
         try:
             return make_fix(now=self.now, **self._values(row))

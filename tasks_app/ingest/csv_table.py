@@ -43,10 +43,14 @@ class Table:
         self.sample = [row for row in islice(rows(lines, self.delimiter), _SAMPLE_ROWS) if row]
 
     def rows(self) -> Iterator[tuple[int, Row | None]]:
-        """The rows that are not empty with their number from 0, None for one that is no CSV."""
-        for index, row in enumerate(rows(self.lines, self.delimiter)):
+        """The rows that are not empty with their number from 0, None for one that is no CSV or where the file was cut.
+
+        A last row without a line end that lacks cells is one: its last number may be the beginning of another.
+        """
+        lines, width = self.lines, len(self.names)
+        for index, row in enumerate(rows(lines, self.delimiter)):
             if row is None or (row and row[0].strip()) or any(map(str.strip, row)):
-                yield index, row
+                yield index, row if lines.is_ended or row is None or len(row) >= width else None
 
     def column(self, place: int | None) -> Iterator[str]:
         """The texts of a column in the first rows; none where there is no such column."""

@@ -118,14 +118,15 @@ class _AsUtf8(io.RawIOBase):
 
 
 class Lines(Iterator[str | None]):
-    """The lines of a text file, None for one of more than MAX_LINE_CHARACTERS; `number` is that of the last one, from 1.
+    """The lines of a text file, None for one of more than MAX_LINE_CHARACTERS; `number` is that of the last one, from 1,
+    `is_ended` says whether it had a line end.
 
     Raises BodyError where the file breaks, with the number of the last whole line.
     """
 
     def __init__(self, stream: io.BufferedReader, encoding: Encoding) -> None:
         self._text = io.TextIOWrapper(stream, encoding=encoding.name, errors=encoding.errors, newline="")
-        self.number = 0
+        self.number, self.is_ended = 0, True
 
     def __next__(self) -> str | None:
         try:
@@ -138,6 +139,7 @@ class Lines(Iterator[str | None]):
         except (BodyError, UnicodeDecodeError) as error:
             raise self._broken(error) from error
         self.number += 1
+        self.is_ended = line[-1] in "\r\n"
         return line if is_whole else None
 
     def _broken(self, error: BodyError | UnicodeDecodeError) -> BodyError:

@@ -94,7 +94,7 @@ def _read(
     zone: tzinfo,
 ) -> Fix | RejectedFix:
     if row is None:
-        return RejectedFix(index, "invalid_row", "The row is not valid CSV.")
+        return RejectedFix(index, "invalid_row", "The row is not valid CSV, or breaks off.")
     fields = dict(zip(names, _mended(row, names), strict=False))
     # Attribute names keep their case; Traccar's own columns are looked up without it.
     number = dialect.number

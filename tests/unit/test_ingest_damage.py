@@ -69,6 +69,17 @@ def test_a_file_cut_anywhere_gives_what_stands_before(read, name):
         assert "line" in str(error).lower() or "byte" in str(error)
 
 
+@pytest.mark.parametrize("time", ["timestamp", "fixTime"])
+def test_a_table_cut_within_a_number_gives_no_wrong_place(read, time):
+    text = f"deviceId,{time},latitude,longitude,speed\n" + "v,2026-10-05T08:00:00Z,48.125,11.575,30\n" * 2
+    for length in range(text.index("Z,") + 1, len(text)):
+        assert {(fix.latitude, fix.longitude) for fix in read("a.csv", text[:length])[0]} <= {(48.125, 11.575)}
+
+
+def test_the_last_row_of_a_table_needs_no_line_end(read):
+    assert len(read("a.csv", FILES["a.csv"].rstrip("\n"))[0]) == COUNT
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_packed_file_cut_anywhere_gives_what_could_be_unpacked(read, name):
     packed = gzip.compress(FILES[name].encode(), 6)
