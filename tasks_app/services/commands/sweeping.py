@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
 from redis import RedisError
 
 from tasks_app.engine import EngineError, get_task
 from tasks_app.ingest.trackers.command_types import COMMAND_TYPES, RELAY
-from tasks_app.models import Command, CommandState
+from tasks_app.models import Command, CommandAttempt, CommandState
 from tasks_app.queries.trackers import connected_trackers
 from tasks_app.services.commands.answers import is_effect_seen
 from tasks_app.services.commands.attempts import end_attempt
@@ -121,15 +121,16 @@ def _end_lost(command: Command, now: datetime) -> bool:
 
 
 def _unanswered(now: datetime) -> QuerySet[Command]:
-    shortest = min(way.answer_seconds for way in WAYS.values())
-    return Command.objects.filter(state=CommandState.SENT, sent_at__lte=now - timedelta(seconds=shortest))
+    """Commands whose time to be answered, which depends on the way they went, is over."""
+    newest = CommandAttempt.objects.filter(command=OuterRef("pk")).order_by("-number")
+    over = ~Q(sent_by__in=list(WAYS)) | Q(sent_by=None)
+    for name, way in WAYS.items():
+        over |= Q(sent_by=name, sent_at__lte=now - timedelta(seconds=way.answer_seconds))
+    sent = Command.objects.filter(state=CommandState.SENT, sent_at__lte=now)
+    return sent.annotate(sent_by=Subquery(newest.values("way")[:1])).filter(over)
 
 
 def _end_unanswered(command: Command, now: datetime) -> bool:
-    attempt = command.attempts.order_by("-number").first()
-    way = WAYS.get(attempt.way) if attempt else None
-    if way is not None and command.sent_at and now < command.sent_at + timedelta(seconds=way.answer_seconds):
-        return False
     change_state(command, CommandState.UNCONFIRMED, "no_answer", now=now)
     return True
 

@@ -9,7 +9,7 @@ from tasks_app.models import Command, CommandAttempt
 from tasks_app.queries.trackers import SessionDescription
 from tasks_app.services.commands import NothingWritten, send_next
 from tasks_app.services.trackers import SessionOpening, beat, open_sessions
-from tests.support.commands import a_fix, ask, encode, long_ago, send, state_of, sweep
+from tests.support.commands import HeldWay, a_fix, ask, encode, long_ago, send, state_of, sweep, use_ways
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("way")]
 
@@ -107,6 +107,21 @@ def test_an_unanswered_command_is_unconfirmed_and_lets_the_next_one_go(device, o
     assert state_of(first) == ("unconfirmed", "no_answer")
     send_next(device_pk=device.pk, now=timezone.now())
     assert way.taken == [second.pk]
+
+
+def test_commands_that_may_take_longer_to_be_answered_do_not_keep_others_from_ending(
+    device, make_device, operator, wire, way, monkeypatch
+):
+    slow = HeldWay()
+    slow.name, slow.answer_seconds = "sms", 3600.0
+    use_ways(monkeypatch, slow, way)
+    monkeypatch.setattr("tasks_app.services.commands.sweeping.MOST", 1)
+    patient, other = ask(device, operator), ask(make_device(), operator)
+    send(patient, wire, way="sms")
+    send(other, wire)
+    assert sweep(61)["unanswered"] == 1
+    assert (state_of(patient)[0], state_of(other)) == ("sent", ("unconfirmed", "no_answer"))
+    assert sweep(3601)["unanswered"] == 1
 
 
 def test_the_sweep_has_all_of_many_tried_in_turn(device, make_device, operator, way, run_jobs, monkeypatch):

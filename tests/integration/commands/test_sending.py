@@ -29,13 +29,15 @@ def test_a_sent_command_has_its_bytes_noted_and_is_not_done(device, operator, wi
     assert (entry.user_id, entry.changes["bytes"]) == (operator.pk, b"position_request {}".hex(" "))
 
 
-@pytest.mark.parametrize("loss", ["left", "viewer", "inactive"])
+@pytest.mark.parametrize("loss", ["left", "viewer", "inactive", "deleted"])
 def test_what_waits_is_not_sent_once_its_person_may_not_send_it(loss, device, operator, wire):
     command = ask(device, operator)
     if loss == "left":
         FleetMembership.objects.filter(user=operator).delete()
     elif loss == "viewer":
         FleetMembership.objects.filter(user=operator).update(role="viewer")
+    elif loss == "deleted":
+        operator.delete()
     else:
         operator.is_active = False
         operator.save()
