@@ -64,6 +64,8 @@ class Parcel:
     message_count: int = 0
     fence: int = 0
     is_taken: bool = False
+    # Of its answers, those of which jobs were made: when its frames are tried again, they are left out.
+    answered: int = 0
     # A fault of ours: it will never be taken in.
     is_broken: bool = False
 
@@ -134,7 +136,7 @@ class Intake:
     async def _quarantine(self, parcels: list[Parcel]) -> None:
         """Quarantine what cannot be right before the rest of these parcels is taken in."""
         try:
-            await self._database.run(_one_by_one_if_broken, partial(in_database, _quarantine), parcels)
+            await self._database.run(one_by_one_if_broken, partial(in_database, _quarantine), parcels)
         except Exception as error:  # noqa: BLE001 - the gateway outlives whatever it is, and reports it
             report("Fixes that cannot be right are not quarantined, nor acknowledged", error)
             await _hand_back(parcels)
@@ -146,7 +148,7 @@ class Intake:
         if not parcels:
             return
         try:
-            await self._redis.run(_one_by_one_if_broken, partial(take_in_parcels, self._node), parcels)
+            await self._redis.run(one_by_one_if_broken, partial(take_in_parcels, self._node), parcels)
             self._is_away = False
         except Exception as error:  # noqa: BLE001 - the gateway outlives whatever it is, and reports it
             if not self._is_away:
@@ -166,7 +168,7 @@ async def _hand_back(parcels: Sequence[Parcel]) -> None:
             logger.exception("A connection of %s failed", parcel.unique_id)
 
 
-def _one_by_one_if_broken(work: Callable[[Sequence[Parcel]], None], parcels: Sequence[Parcel]) -> None:
+def one_by_one_if_broken(work: Callable[[Sequence[Parcel]], None], parcels: Sequence[Parcel]) -> None:
     """Do this work for all parcels; for each by itself if one of them breaks it, which is then marked as broken."""
     try:
         work(parcels)
@@ -176,6 +178,8 @@ def _one_by_one_if_broken(work: Callable[[Sequence[Parcel]], None], parcels: Seq
     except Exception:  # whatever breaks it, it is found out which parcel does
         logger.exception("Frames of %d trackers cannot be taken in together", len(parcels))
     for parcel in parcels:
+        if parcel.is_taken:  # before another one broke it
+            continue
         try:
             work([parcel])
         except AWAY as error:
@@ -220,10 +224,11 @@ def _open(node: str, parcels: Sequence[Parcel]) -> list[Parcel]:
 
 
 def _enqueue_answers(parcel: Parcel, received_at: datetime) -> bool:
-    """Enqueue the jobs of the answers in this parcel; return False where the queue takes none."""
+    """Enqueue the jobs of the answers in this parcel; return False where the queue takes none, or not all of them."""
     try:
-        for answer in parcel.answers:
+        for answer in parcel.answers[parcel.answered :]:
             _enqueue_answer(parcel, answer, received_at)
+            parcel.answered += 1
         _enqueue_relay_state(parcel, received_at)
     except (QueueFull, QueueUnavailable) as error:
         logger.warning("An answer of %s waits: %s", parcel.unique_id, error)

@@ -40,8 +40,8 @@ class Link:
 
     # One for each of many thousands: no dictionary.
     __slots__ = (
-        "_ahead", "_buffer", "_failures", "_frames", "_paced_at", "address", "bad_frames", "bytes_received",
-        "bytes_sent", "commanded_at", "device", "fence", "frame_count", "heard_at", "is_closed",
+        "_ahead", "_answered", "_buffer", "_failures", "_frames", "_paced_at", "address", "bad_frames",
+        "bytes_received", "bytes_sent", "commanded_at", "device", "fence", "frame_count", "heard_at", "is_closed",
         "is_retired", "is_waiting", "opened_at", "protocol", "session", "shared", "since",
     )  # fmt: skip
 
@@ -63,7 +63,8 @@ class Link:
         self._buffer = b""
         self._frames: deque[bytes] | None = None
         self._ahead: _Frame | None = None
-        self._failures = 0
+        # Tries in vain, and the answers in the frames that wait of which jobs were made meanwhile.
+        self._failures = self._answered = 0
         # When it will have had the time for all that it has sent.
         self._paced_at = 0.0
 
@@ -285,7 +286,7 @@ class Link:
         name = self.protocol.name
         answers = [
             one.answer for _, one in ready if one.answer is not None and self.shared.may_answer(name, device.unique_id)
-        ]
+        ][self._answered :]
         if opening is None and not answers and not any(decoded.messages for _, decoded in ready):
             self._acknowledge(ready)
             return
@@ -308,8 +309,8 @@ class Link:
         elif not parcel.is_taken:
             self._try_again(parcel)
         else:
-            self._failures = 0
-            self.shared.answered(device_id=parcel.unique_id, count=len(parcel.answers))
+            self.shared.answered(device_id=parcel.unique_id, count=self._answered + len(parcel.answers))
+            self._failures = self._answered = 0
             seconds = self.shared.clock() - parcel.received_at
             self.shared.tally.seconds[self.protocol.name].append(seconds)
             self._acknowledge(parcel.decoded)
@@ -319,6 +320,7 @@ class Link:
         """Put the frames of a parcel back."""
         self._put_ahead_back()
         self._frames = deque([*(frame.frame for frame in parcel.frames), *(self._frames or ())])
+        self._answered += parcel.answered
         self.shared.tally.unacknowledged[self.protocol.name, "not_taken_in"] += len(parcel.frames)
         if parcel.opening is not None:
             self.session_not_opened()

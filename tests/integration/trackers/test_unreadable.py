@@ -5,17 +5,21 @@ from __future__ import annotations
 import socket
 import time
 from datetime import UTC, datetime
+from functools import partial
 from struct import pack
 
 import pytest
 
 from tasks_app.gateway import shared
+from tasks_app.gateway.intake import Parcel, one_by_one_if_broken, take_in_parcels
+from tasks_app.ingest.trackers.base import CommandAnswer
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import Event, FixSource, QuarantinedFix
+from tasks_app.models import Device, Event, FixSource, QuarantinedFix
 from tasks_app.queries.position_buffer import buffer_size
 from tasks_app.queries.trackers import raw_frames
 from tests.support.cluster import allowed, wait_until
 from tests.support.gateway import HOST, PATIENCE_SECONDS, Tracker, running_gateway
+from tests.support.jobs import queue_limit
 from tests.unit.trackers import test_teltonika as of_teltonika
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +89,37 @@ def test_a_flood_of_answers_is_no_flood_of_jobs(make_device, run_jobs, monkeypat
     run_jobs("notifications")
     assert Event.objects.filter(device=talker).count() == 2
     assert Event.objects.filter(device=other).count() == 2
+
+
+class Sender:
+    """A connection that only sent something."""
+
+    def outcome(self, parcel: Parcel) -> None:
+        """Nothing is acknowledged."""
+
+
+def parcel_of(device: Device, *texts: str) -> Parcel:
+    answers = [CommandAnswer(text) for text in texts]
+    return Parcel(Sender(), "teltonika", device.unique_id, frames=[], decoded=[], answers=answers)
+
+
+def test_answers_of_which_the_queue_took_a_part_are_made_once_when_they_are_tried_again(
+    device, settings, run_jobs, caplog
+):
+    with running_gateway() as gateway, Tracker(gateway.tcp_port) as tracker:
+        assert tracker.ask(f"LOGIN {device.unique_id}") == "OK"
+        with queue_limit(settings, 1):
+            tracker.send("ANSWER 1 done 1", "ANSWER 2 done 2", "BEAT")
+            assert wait_until(lambda: "waits" in caplog.text)
+        assert tracker.line() == "BEAT"
+    run_jobs("notifications")
+    assert sorted(Event.objects.values_list("data__result", flat=True)) == ["done 1", "done 2"]
+
+
+def test_answers_are_made_once_where_another_tracker_s_break_what_is_taken_in_together(device, make_device, run_jobs):
+    good, broken = parcel_of(device, "done"), parcel_of(make_device(), "x")
+    broken.answers = [object()]  # type: ignore[list-item]
+    one_by_one_if_broken(partial(take_in_parcels, "node"), [good, broken])
+    assert (good.is_taken, broken.is_broken) == (True, True)
+    run_jobs("notifications")
+    assert Event.objects.filter(device=device).count() == 1
