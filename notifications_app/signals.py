@@ -10,3 +10,6 @@ message_about_to_go = Signal()
 
 # (delivery: Delivery, reason: str): a delivery failed for good. Sent in the transaction that notes it.
 delivery_failed = Signal()
+
+# (delivery: Delivery): one that had failed for good was tried again by a person, and sent. Likewise.
+delivery_recovered = Signal()

@@ -13,13 +13,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from notifications_app.models import Delivery, Notification
-from notifications_app.signals import delivery_failed, message_about_to_go
+from notifications_app.signals import delivery_failed, delivery_recovered, message_about_to_go
 from reports_app.message_kinds import REPORT_FAILED, REPORT_READY
 from reports_app.models import DeletedDevice, Report, ReportFollower, ReportSchedule, ReportState
 from reports_app.queries import sees_subject, visible_report, visible_reports
 from reports_app.services.files import delete_orphaned_files, linked_reports
 from reports_app.services.generation import follow_jobs
-from reports_app.services.schedules import follow_deliveries, note_undelivered, switch_off_without_devices
+from reports_app.services.schedules import (
+    follow_deliveries,
+    note_delivered,
+    note_undelivered,
+    switch_off_without_devices,
+)
 from tasks_app.engine.records import FinishedJob
 from tasks_app.models import Device
 from tasks_app.services.audit import add_verbs, watch
@@ -74,6 +79,13 @@ def note_on_run(sender: Any, *, delivery: Delivery, reason: str, **kwargs: Any) 
     """Note on its run that a scheduled report did not reach a recipient."""
     if delivery.notification.kind == REPORT_READY.kind:
         note_undelivered(delivery, reason, now=timezone.now())
+
+
+@receiver(delivery_recovered)
+def note_on_run_again(sender: Any, *, delivery: Delivery, **kwargs: Any) -> None:
+    """Note on its run that a scheduled report reached a recipient after all."""
+    if delivery.notification.kind == REPORT_READY.kind:
+        note_delivered(delivery)
 
 
 @receiver(needed_positions_asked)

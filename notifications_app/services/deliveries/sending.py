@@ -22,7 +22,7 @@ from notifications_app.services.deliveries.rights import refuse_if_not_entitled
 from notifications_app.services.destinations import record_test, switch_off
 from notifications_app.services.notifications import enqueue_deliveries
 from notifications_app.services.texts import fill_bodies
-from notifications_app.signals import delivery_failed
+from notifications_app.signals import delivery_failed, delivery_recovered
 from tasks_app.engine import PermanentError, get_task
 from tasks_app.services.audit import record_all, subject_of_row
 from tasks_app.tracing import span
@@ -124,7 +124,12 @@ def _channel(kind: str) -> Channel:
 
 def _record_success(claim: Claim, delivery: Delivery, answer: str, address: str) -> None:
     now = timezone.now()
-    claim.finish(state=DeliveryState.SENT, outcome=AttemptOutcome.SENT, answer=answer, address=address, now=now)
+    with transaction.atomic():
+        is_ours = claim.finish(
+            state=DeliveryState.SENT, outcome=AttemptOutcome.SENT, answer=answer, address=address, now=now
+        )
+        if delivery.attempts_forgiven and is_ours:
+            delivery_recovered.send(sender=Delivery, delivery=delivery)
     DELIVERIES.add(1, delivery.channel, AttemptOutcome.SENT.value)
     if delivery.notification.kind == NotificationKind.TEST and delivery.destination is not None:
         record_test(delivery.destination, now=now)

@@ -11,7 +11,12 @@ from reports_app.services.schedules.editing import (
     save_report_schedule,
     switch,
 )
-from reports_app.services.schedules.failures import follow_deliveries, note_undelivered, switch_off_without_devices
+from reports_app.services.schedules.failures import (
+    follow_deliveries,
+    note_delivered,
+    note_undelivered,
+    switch_off_without_devices,
+)
 from reports_app.services.schedules.runs import advance_runs, run_due_report_schedules, run_now
 
 __all__ = [
@@ -23,6 +28,7 @@ __all__ = [
     "describe_schedule",
     "find_problems",
     "follow_deliveries",
+    "note_delivered",
     "note_undelivered",
     "plan_next_run",
     "run_due_report_schedules",

@@ -15,7 +15,7 @@ from django.utils.translation import override
 
 from notifications_app.messages.rendering import Message
 from notifications_app.messages.spot import Spot
-from notifications_app.models import Delivery, DeliveryState
+from notifications_app.models import AttemptOutcome, Delivery, DeliveryState
 from notifications_app.queries.audience import language_of, read_people
 from notifications_app.services.notifications import notify_with_message
 from reports_app.exceptions import MAX_ERROR_LENGTH
@@ -71,14 +71,38 @@ def note_undelivered(delivery: Delivery, reason: str, *, now: datetime) -> None:
     run = runs.select_for_update(of=("self",)).first()
     if run is None:
         return
-    user = delivery.notification.user
-    whom = delivery.notification.on_behalf_to or user.get_full_name() or user.get_username()
-    error = f"{run.error} {whom}: {reason}".strip()
+    note = _note(delivery, reason)
+    error = run.error if note in run.error else f"{run.error} {note}".strip()
     reached = Delivery.objects.filter(notification__in=run.notifications.all()).exclude(state=DeliveryState.FAILED)
     if reached.exists():
         ReportScheduleRun.objects.filter(pk=run.pk).update(error=error[:MAX_ERROR_LENGTH])
     else:
         run_failed(run.schedule_id, run.pk, error, now=now)
+
+
+def note_delivered(delivery: Delivery) -> None:
+    """Take back that the run of this delivery did not reach its recipient: it did when it was tried again.
+
+    A schedule that was switched off for that stays off, as a person may know better why.
+    """
+    runs = ReportScheduleRun.objects.filter(notifications=delivery.notification_id).exclude(state=RunState.RUNNING)
+    run = runs.select_for_update(of=("self",)).first()
+    if run is None:
+        return
+    error = run.error
+    for answer in delivery.attempts.filter(outcome=AttemptOutcome.FAILED).values_list("answer", flat=True):
+        before, _note_on_it, after = error.partition(_note(delivery, answer))
+        error = f"{before.rstrip()} {after.lstrip()}".strip()
+    ReportScheduleRun.objects.filter(pk=run.pk).update(state=RunState.DELIVERED, error=error)
+    later = ReportScheduleRun.objects.filter(schedule=run.schedule_id, pk__gt=run.pk)
+    if run.state == RunState.FAILED and not later.exists():
+        run_succeeded(run.schedule_id)
+
+
+def _note(delivery: Delivery, reason: str) -> str:
+    user = delivery.notification.user
+    whom = delivery.notification.on_behalf_to or user.get_full_name() or user.get_username()
+    return f"{whom}: {reason}"
 
 
 def run_succeeded(schedule_id: int) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, time
 
 import pytest
 from django.utils import timezone
 
 from notifications_app.models import Delivery, Notification
-from notifications_app.services.deliveries import deliver
+from notifications_app.services.deliveries import deliver, retry_delivery
 from reports_app.models import ReportSchedule, ReportScheduleRun
 from tasks_app.engine import PermanentError
 
@@ -68,3 +69,32 @@ def test_a_run_that_reached_somebody_says_whom_it_did_not(run, send_to, sink):
     send_to("boss@example.net")
     assert (run.state, run.error) == ("delivered", "ana: 550 No such user boss@example.net: 550 No such user")
     assert not Notification.objects.filter(kind="report_failed").exists()
+
+
+def test_a_run_whose_refused_mail_is_sent_when_a_person_has_it_tried_again_was_delivered(run, send_to, sink):
+    sink.rcpt_answer = "550 No such user"
+    send_to("boss@example.net")
+    assert run.state == "failed"
+    failed = Delivery.objects.get(channel="email", state="failed")
+    for answer, expected in [("550 Still none", "failed"), ("", "delivered")]:
+        sink.rcpt_answer = answer
+        retry_delivery(failed)
+        with suppress(PermanentError):
+            deliver(failed.pk, now=timezone.now())
+        run.refresh_from_db()
+        assert run.state == expected
+    run.schedule.refresh_from_db()
+    assert (run.error, run.schedule.failure_count, run.schedule.last_error) == ("", 0, "")
+
+
+def test_of_a_run_that_is_delivered_after_all_the_other_notes_stay(run, send_to, sink):
+    run.error = "Trips · Van 1: no positions."
+    run.save()
+    sink.data_answer = "554 Too odd"
+    send_to()
+    send_to("boss@example.net")
+    sink.data_answer = ""
+    retry_delivery(Delivery.objects.get(state="failed", notification__on_behalf_to=""))
+    deliver(Delivery.objects.get(state="pending").pk, now=timezone.now())
+    run.refresh_from_db()
+    assert run.error == "Trips · Van 1: no positions. boss@example.net: 554 Too odd"
