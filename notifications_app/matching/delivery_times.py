@@ -16,8 +16,23 @@ class Digest:
     def __bool__(self) -> bool:
         return self.every_minutes is not None or self.daily_at is not None
 
+    @property
+    def key(self) -> str:
+        """The digest as a short text, which `digest_of` reads; "" for none."""
+        if self.daily_at is not None:
+            return f"daily {self.daily_at:%H:%M}"
+        return "" if self.every_minutes is None else f"every {self.every_minutes}"
+
 
 NO_DIGEST = Digest()
+
+
+def digest_of(key: str) -> Digest:
+    """The digest of a key, none of any other text."""
+    rhythm, _space, value = key.partition(" ")
+    if rhythm == "daily":
+        return Digest(daily_at=time.fromisoformat(value))
+    return Digest(every_minutes=int(value)) if rhythm == "every" else NO_DIGEST
 
 
 @dataclass(frozen=True, slots=True)

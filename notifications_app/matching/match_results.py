@@ -42,7 +42,7 @@ class Alert:
 
 @dataclass(slots=True)
 class Held:
-    """The events of one kind and device that are held for one person."""
+    """The events of one kind and device that are held for one person, for one reason or one digest of rules."""
 
     user_id: int
     device_id: int
@@ -93,7 +93,7 @@ def collect(
                 results.alerts.append(alert)
             else:
                 due_at = gathered_at(context.people[user_id], context.now)
-                _hold(results, event, user_id, Reason.FLOOD, alert.channels, due_at)
+                _hold(results, event, user_id, Reason.FLOOD.value, alert.channels, due_at)
         _hold_rest(decisions, event, results)
     return results
 
@@ -132,31 +132,37 @@ def _hold_rest(decisions: Iterable[Decision], event: EventValue, results: MatchR
     The event counts once in each digest: what is due at the same time is held for the first reason.
     """
     notified = {user_id: alert.channels for user_id, alert in _alerts(decisions, event).items()}
-    reasons: dict[tuple[int, datetime], Reason] = {}
-    counted: set[tuple[int, Reason]] = set()
+    reasons: dict[tuple[int, datetime], str] = {}
+    counted: set[tuple[int, str]] = set()
     for one in decisions:
         if one.outcome is not Outcome.HOLD or one.user_id is None or one.due_at is None:
             continue
         already = notified.setdefault(one.user_id, set())
         if left := one.channels - already:
-            reason = reasons.setdefault((one.user_id, one.due_at), one.reason)
+            reason = reasons.setdefault((one.user_id, one.due_at), _reason_to_hold(one))
             is_counted = (one.user_id, reason) in counted
             _hold(results, event, one.user_id, reason, left, one.due_at, count=0 if is_counted else 1)
             counted.add((one.user_id, reason))
             already |= left
 
 
+def _reason_to_hold(decision: Decision) -> str:
+    """The reason of a decision; for the digest of a rule its key, so that each of several goes at its own time."""
+    is_digest = decision.reason is Reason.DIGEST
+    return (decision.rule.digest.key if is_digest else "") or decision.reason.value
+
+
 def _hold(
     results: MatchResults,
     event: EventValue,
     user_id: int,
-    reason: Reason,
+    reason: str,
     channels: Iterable[str],
     due_at: datetime,
     *,
     count: int = 1,
 ) -> None:
-    key = (user_id, event.device_id, event.kind, reason.value)
+    key = (user_id, event.device_id, event.kind, reason)
     held = results.held.get(key)
     if held is None:
         results.held[key] = Held(*key, set(channels), 1, event.occurred_at, event.occurred_at, due_at)

@@ -50,12 +50,15 @@ class HoldReason(models.TextChoices):
 
 
 class HeldAlert(models.Model):
-    """Events held for a person's digest, counted by kind and device so that the table stays bounded."""
+    """Events held for a person's digest, counted by kind and device so that the table stays bounded.
+
+    `reason` is a HoldReason or, of digests that rules ask for, their key (`matching.delivery_times.Digest`).
+    """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.CASCADE, related_name="+")
     kind = models.CharField(max_length=24)
-    reason = models.CharField(max_length=12, choices=HoldReason)
+    reason = models.CharField(max_length=12)
     channels = ArrayField(models.CharField(max_length=16))
     event_count = models.PositiveIntegerField()
     first_at = models.DateTimeField()

@@ -280,13 +280,14 @@ def test_what_one_rule_notifies_at_once_another_does_not_hold_as_well():
 @pytest.mark.parametrize(
     ("person", "second_digest", "reasons"),
     [
-        # Both in digests of their own, the earlier of which has both.
-        ({}, Digest(60), {"digest"}),
+        # Both in digests of their own, each of which goes at its time.
+        ({}, Digest(60), {"every 30", "every 60"}),
+        ({}, Digest(daily_at=time(7)), {"every 30", "daily 07:00"}),
         # A digest never comes in quiet hours: it is due when they end, with what they hold.
-        ({"quiet_from": time(6), "quiet_to": time(9)}, Digest(), {"digest"}),
+        ({"quiet_from": time(6), "quiet_to": time(9)}, Digest(), {"every 30"}),
     ],
 )
-def test_an_event_that_two_rules_hold_for_other_channels_counts_once(person, second_digest, reasons):
+def test_an_event_that_two_rules_hold_for_other_channels_counts_once_in_each_digest(person, second_digest, reasons):
     rules = [
         rule(id=1, channels=ids("email"), digest=Digest(30)),
         rule(id=2, channels=ids("in_app"), digest=second_digest),
@@ -294,7 +295,7 @@ def test_an_event_that_two_rules_hold_for_other_channels_counts_once(person, sec
     people = {ANA: Person(ANA, SAO_PAULO, **person)}
     found = collect([event()], RuleIndex(rules), context(people=people), notified_lately={}, flood_at=100)
     assert {one.reason for one in found.held.values()} == reasons
-    assert sum(one.event_count for one in found.held.values()) == 1
+    assert {one.event_count for one in found.held.values()} == {1}
     assert set[str]().union(*(one.channels for one in found.held.values())) == {"email", "in_app"}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from notifications_app.matching.delivery_times import quiet_until
+from notifications_app.matching.delivery_times import digest_of, quiet_until
 from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.models import ChannelKind, HeldAlert, HoldReason, Notification
@@ -24,7 +24,7 @@ MAX_PEOPLE_PER_RUN = 5000
 
 
 def send_due_digests(*, now: datetime) -> int:
-    """Send each person their due held alerts in one message; return the number of messages."""
+    """Send each person their due held alerts in one message for all that takes the same channels; return how many."""
     due = HeldAlert.objects.filter(due_at__lte=now).order_by("user_id").values_list("user_id", flat=True)
     sent = 0
     for user_id in due.distinct()[:MAX_PEOPLE_PER_RUN]:
@@ -34,26 +34,40 @@ def send_due_digests(*, now: datetime) -> int:
 
 
 def _send_digest(user_id: int, *, now: datetime) -> int:
-    """Send one person's digest in one transaction, so that it is sent once."""
+    """Send one person's digests in one transaction, so that each is sent once."""
     with transaction.atomic():
         due = HeldAlert.objects.filter(user=user_id, due_at__lte=now).order_by("pk")
         rows = list(due.select_for_update(skip_locked=True, of=("self",)).select_related("device"))
         ours, people = HeldAlert.objects.filter(pk__in=[row.pk for row in rows]), read_people([user_id])
         if people and (until := quiet_until(person_of(people[0]), now)) is not None:
-            # The person changed quiet hours or zone since these were held.
+            # A job that read the former quiet hours or zone held these after they were changed.
             ours.update(due_at=until)
             return 0
         ours.delete()
         notified = _without_unsubscribed(_visible(_without_small_backlog(rows), people), user_id)
-        if not notified:
-            return 0
-        message = digest_message(_lines(notified), at=now)
-        channels = set[str]().union(*(row.channels for row in notified))
-        key = f"digest:{min(row.pk for row in rows)}"
-        new_ids = notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels)
-        named = sorted({row.device_id for row in notified})
-        Notification.objects.filter(pk__in=new_ids).update(named_device_ids=named)
-        return len(new_ids)
+        return sum(_write_digest(channels, some, people, now) for channels, some in _by_channels(notified).items())
+
+
+def _by_channels(rows: Iterable[HeldAlert]) -> dict[frozenset[str], list[HeldAlert]]:
+    """The rows by the channels that they go through: those of a rule's digest stay its own, all others go together."""
+    by_digest: defaultdict[str, list[HeldAlert]] = defaultdict(list)
+    for row in rows:
+        by_digest[digest_of(row.reason).key].append(row)
+    together: defaultdict[frozenset[str], list[HeldAlert]] = defaultdict(list)
+    for some in by_digest.values():
+        together[frozenset[str]().union(*(row.channels for row in some))] += some
+    return together
+
+
+def _write_digest(
+    channels: Collection[str], rows: Sequence[HeldAlert], people: Collection[AbstractUser], now: datetime
+) -> int:
+    key = f"digest:{min(row.pk for row in rows)}"
+    message = digest_message(_lines(rows), at=now)
+    new_ids = notify_with_message(message, people=people, dedupe_key=key, now=now, channels=channels)
+    named = sorted({row.device_id for row in rows})
+    Notification.objects.filter(pk__in=new_ids).update(named_device_ids=named)
+    return len(new_ids)
 
 
 def _without_small_backlog(rows: Sequence[HeldAlert]) -> list[HeldAlert]:

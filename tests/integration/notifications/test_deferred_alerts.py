@@ -92,6 +92,25 @@ def test_a_digest_waits_for_the_end_of_quiet_hours_that_were_changed_meanwhile(d
     assert [send_due_digests(now=former_end + timedelta(minutes=minutes)) for minutes in (0, 59, 61)] == [0, 0, 1]
 
 
+def test_digests_of_two_rules_go_each_at_its_own_time(device, fleet, operator):
+    make_rule(fleet, [operator], channels=["in_app"], digest_every_minutes=60)
+    daily_at = (timezone.now() + timedelta(hours=3)).time().replace(second=0, microsecond=0)
+    make_rule(fleet, [operator], channels=["email"], digest_daily_at=daily_at)
+    record_events(device, EventKind.OVERSPEED)
+    assert [send_due_digests(now=timezone.now() + timedelta(hours=hours)) for hours in (2, 4)] == [1, 1]
+    assert ["1×" in one.body_text for one in stored_notifications()] == [True, True]
+    assert list(Delivery.objects.order_by("pk").values_list("channel", flat=True)) == ["in_app", "email"]
+
+
+def test_digests_of_two_rules_that_are_late_count_an_event_once_in_each(device, fleet, operator):
+    make_rule(fleet, [operator], channels=["in_app"], digest_every_minutes=60)
+    make_rule(fleet, [operator], channels=["email"], digest_every_minutes=90)
+    record_events(device, EventKind.OVERSPEED)
+    assert send_due_digests(now=timezone.now() + timedelta(hours=2)) == 2
+    assert ["1×" in one.body_text for one in stored_notifications()] == [True, True]
+    assert sorted(Delivery.objects.values_list("channel", flat=True)) == ["email", "in_app"]
+
+
 def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_device, fleet, operator):
     make_rule(fleet, [operator], cooldown_minutes=30)
     start = timezone.now() - timedelta(minutes=14)
