@@ -19,6 +19,7 @@ from notifications_app.models import (
     NotificationPreference,
     Rule,
 )
+from notifications_app.services.digests import move_what_waits
 from notifications_app.services.events import look_at_escalations, look_at_pending, write_outbox
 from notifications_app.services.system import alert_administrators, limits_by, switch_off_unlimited
 from tasks_app.engine import enqueue_on_commit
@@ -58,6 +59,14 @@ def look_by_changed_step(instance: EscalationStep, **_signal: Any) -> None:
 @receiver(post_save, sender=Rule, dispatch_uid="notifications_app.changed_rule")
 def look_by_changed_rule(instance: Rule, **_signal: Any) -> None:
     look_at_pending(instance.pk, now=timezone.now())
+
+
+@receiver(post_save, sender=NotificationPreference, dispatch_uid="notifications_app.changed_times")
+@receiver(post_delete, sender=NotificationPreference, dispatch_uid="notifications_app.no_times")
+def move_what_waits_for_person(instance: NotificationPreference, raw: bool = False, **_signal: Any) -> None:
+    """Move what is held until times that the person may have changed."""
+    if not raw:
+        move_what_waits(instance.user_id, now=timezone.now())
 
 
 @receiver(pre_delete, sender=Device, dispatch_uid="notifications_app.limits_by_device")

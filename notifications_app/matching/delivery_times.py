@@ -66,6 +66,17 @@ def digest_due(digest: Digest, person: Person, at: datetime) -> datetime:
     return quiet_until(person, due) or due
 
 
+def digest_due_again(digest: Digest, person: Person, *, first_at: datetime, now: datetime) -> datetime:
+    """The due time of a digest that has waited since `first_at`, now that the person's times are others.
+
+    Without a digest what waits is due now; never inside quiet hours.
+    """
+    if digest.daily_at is not None:
+        return digest_due(digest, person, now)
+    due = max(now, first_at + timedelta(minutes=digest.every_minutes or 0))
+    return quiet_until(person, due) or due
+
+
 def is_due_daily(clock: time, zone: tzinfo, at: datetime, *, within: timedelta) -> datetime | None:
     """The latest time at which clocks of `zone` showed `clock`, if it is no longer ago than `within`; once a day."""
     today = at.astimezone(zone).date()

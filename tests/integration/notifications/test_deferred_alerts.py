@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import transaction
@@ -109,6 +110,50 @@ def test_digests_of_two_rules_that_are_late_count_an_event_once_in_each(device, 
     assert send_due_digests(now=timezone.now() + timedelta(hours=2)) == 2
     assert ["1×" in one.body_text for one in stored_notifications()] == [True, True]
     assert sorted(Delivery.objects.values_list("channel", flat=True)) == ["email", "in_app"]
+
+
+@pytest.mark.parametrize(
+    ("change", "minutes"),
+    [({"quiet_from": None, "quiet_to": None}, 0), ({"time_zone": "Asia/Tokyo"}, 0), ("later", 120), ("earlier", 30)],
+)
+def test_what_quiet_hours_hold_follows_their_end_when_they_are_changed(change, minutes, device, fleet, operator, quiet):
+    now = timezone.now()
+    make_rule(fleet, [operator])
+    record_events(device, EventKind.OVERSPEED)
+    mild = system_message(subject="Disk", message="80 %", level="info", at=now)
+    notify_with_message(mild, people=[operator], dedupe_key="x", now=now)
+    end = (now + timedelta(minutes=minutes)).replace(microsecond=0)
+    for name, value in ({"quiet_to": end.time()} if isinstance(change, str) else change).items():
+        setattr(quiet, name, value)
+    quiet.save()
+    moved = [HeldAlert.objects.get().due_at, Delivery.objects.get(channel="email").hold_until]
+    assert all(timedelta(seconds=-1) <= at - end < timedelta(seconds=10) for at in moved)
+
+
+@pytest.mark.parametrize(
+    ("change", "minutes"),
+    [({"digest_every_minutes": None}, 0), ({"digest_every_minutes": 240}, 240), ({"digest_every_minutes": 20}, 20)],
+)
+def test_a_person_s_own_digest_that_is_changed_counts_for_what_waits(change, minutes, device, fleet, operator):
+    now = timezone.now()
+    own = NotificationPreference.objects.create(user=operator, digest_every_minutes=60)
+    make_rule(fleet, [operator], kinds=["overspeed"])
+    make_rule(fleet, [operator], kinds=["ignition_on"], digest_every_minutes=90)
+    record_events(device, EventKind.OVERSPEED, EventKind.IGNITION_ON)
+    own.digest_every_minutes = change["digest_every_minutes"]
+    own.save()
+    due = dict(HeldAlert.objects.values_list("kind", "due_at"))
+    passed = {kind: round((at - now).total_seconds() / 60) for kind, at in due.items()}
+    assert passed == {"overspeed": minutes, "ignition_on": 90}
+
+
+def test_a_daily_digest_of_a_rule_follows_the_zone_of_its_person(device, fleet, operator):
+    own = NotificationPreference.objects.create(user=operator, time_zone="UTC")
+    make_rule(fleet, [operator], digest_daily_at=time(7))
+    record_events(device, EventKind.OVERSPEED)
+    own.time_zone = "Asia/Tokyo"
+    own.save()
+    assert HeldAlert.objects.get().due_at.astimezone(ZoneInfo("Asia/Tokyo")).time() == time(7)
 
 
 def test_a_cooldown_holds_over_batches_and_per_device_and_kind(device, make_device, fleet, operator):
