@@ -24,11 +24,18 @@ from reports_app.api.files import file_response
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportNotReady, ReportStateConflict
 from reports_app.exporters import EXPORTERS
 from reports_app.models import UNFINISHED, Report, ReportFile, ReportState
-from reports_app.queries import preview_of, report_display_settings
+from reports_app.queries import preview_of, read_again, report_display_settings
 from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from reports_app.services.requests import REPEATABLE, request_report
-from reports_app.web import chart_of, period_text, report_name, route_points, shown_section, subject_text
+from reports_app.web import (
+    chart_of,
+    period_text,
+    report_name,
+    route_points,
+    shown_section,
+    subject_text,
+)
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.admin.model_admin import ModelAdmin
@@ -120,6 +127,7 @@ class ReportAdmin(ModelAdmin):
 
     # --- Looking ---
 
+    @read_again
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

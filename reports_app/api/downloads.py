@@ -14,7 +14,7 @@ from reports_app.api.reports import report_for
 from reports_app.exceptions import FileNotWritten, FilesOutOfReach, InvalidReport, ReportExpired, ReportNotReady
 from reports_app.exporters import EXPORTERS
 from reports_app.models import Report, ReportFile
-from reports_app.queries import VIEW_REPORTS, SectionPreview, Series, preview_of
+from reports_app.queries import VIEW_REPORTS, SectionPreview, Series, preview_of, read_again
 from reports_app.services.files import check_ready, find_or_start_export
 from reports_app.table import Column, json_writer, translated
 from tasks_app.api.base import ApiView
@@ -81,6 +81,7 @@ class ReportDownloadView(ApiView):
         errors=(404, 409, 410),
         description="A large file is written by a job: the answer is 202 with its id, and the file once the job succeeded.",
     )
+    @read_again
     def get(self, request: Request, report_id: int) -> Any:
         wanted = self.parameters(DownloadQuery)["format"]
         report = report_for(request.user, report_id)
@@ -157,6 +158,7 @@ class ReportPreviewView(ApiView):
         errors=(404, 409, 410),
         description="The first rows of each section, and the figures of a chart if the report has one.",
     )
+    @read_again
     def get(self, request: Request, report_id: int) -> Response:
         wanted = self.parameters(PreviewQuery)["rows"]
         report = report_for(request.user, report_id)

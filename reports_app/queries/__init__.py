@@ -26,6 +26,7 @@ from reports_app.queries.access import (
     visible_reports,
 )
 from reports_app.queries.content import stored_row_count, stored_table
+from reports_app.queries.meanwhile import read_again
 from reports_app.queries.message_subjects import failure_key, report_key, run_key, sees_subject
 from reports_app.queries.preview import TRACK_COLUMNS, SectionPreview, Series, preview_of
 from reports_app.queries.reports import find_report, report_display_settings
@@ -53,6 +54,7 @@ __all__ = [
     "may_change_report",
     "may_change_schedule",
     "preview_of",
+    "read_again",
     "recipient_source",
     "report_display_settings",
     "report_key",

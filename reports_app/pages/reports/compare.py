@@ -21,6 +21,7 @@ from reports_app.pages.reports.views import find_report
 from reports_app.periods import days_before
 from reports_app.queries import (
     may_ask_again,
+    read_again,
     report_display_settings,
     visible_reports,
 )
@@ -32,6 +33,7 @@ MOST_CHOICES = 50
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@read_again
 def compare(request: HttpRequest, report_id: int) -> HttpResponse:
     """Show the totals of a report beside those of ?with=; on POST, ask for the period of the same length before it."""
     found = find_report(request, report_id)

@@ -24,6 +24,7 @@ from reports_app.queries import (
     DELETE_REPORTS,
     may_change_report,
     preview_of,
+    read_again,
     report_display_settings,
     visible_report,
     visible_reports,
@@ -110,6 +111,7 @@ def _job_progress(report: Report) -> dict[str, Any]:
 
 @login_required
 @require_safe
+@read_again
 def report(request: HttpRequest, report_id: int) -> HttpResponse:
     """Show one report: its state, its first rows, its chart, and of a route the map."""
     found = find_report(request, report_id)

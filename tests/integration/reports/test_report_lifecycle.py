@@ -16,6 +16,7 @@ from reports_app.services.files import export_report, report_link
 from reports_app.services.generation import generate_report
 from reports_app.services.requests import request_report
 from reports_app.services.retention import expire_reports
+from reports_app.table import section_from_content
 from tasks_app.engine import JobCancelled, get_task
 from tasks_app.engine.context import CurrentJob, set_current_job
 from tasks_app.models import FleetMembership, FleetRole, Job
@@ -243,6 +244,35 @@ def test_a_file_written_while_its_report_expired_goes_again(device, run_jobs, me
     with pytest.raises(ReportExpired):
         export_report(report.pk, "csv")
     assert [path for path in media.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("deletes", [False, True])
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/reports/{}/", (200, 404)),
+        ("/admin/reports_app/report/{}/change/", (200, 404)),
+        ("/api/reports/{}/preview", (410, 404)),
+        ("/api/reports/{}/download", (410, 404)),
+    ],
+)
+def test_a_report_that_goes_while_it_is_read_is_told_so(
+    device, operator, run_jobs, media, monkeypatch, page, client, path, expected, deletes
+):
+    report = requested_report(device, operator)
+    run_jobs("reports")
+
+    def expired_first(*args):
+        expire_reports(now=timezone.now() + timedelta(days=99))
+        if deletes:
+            Report.objects.all().delete()
+        return section_from_content(*args)
+
+    monkeypatch.setattr("reports_app.queries.content.section_from_content", expired_first)
+    client.force_login(operator)
+    answer = (page if "admin" in path else client).get(path.format(report.pk))
+    assert answer.status_code == expected[deletes]
+    assert deletes or b"xpired" in answer.content
 
 
 # --- another storage
