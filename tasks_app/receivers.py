@@ -16,7 +16,7 @@ from knox.models import get_token_model
 
 from tasks_app.engine.django_tasks import announce_ended
 from tasks_app.engine.records import FinishedJob
-from tasks_app.models import Device, Event, Fleet, FleetMembership
+from tasks_app.models import Device, Event, Fleet, FleetMembership, Geofence
 from tasks_app.services.accounts import (
     EVERYBODY,
     announce_access,
@@ -25,6 +25,7 @@ from tasks_app.services.accounts import (
     loses_trust,
     note_session,
 )
+from tasks_app.services.broadcast import announce_rows
 from tasks_app.services.commands import match_results
 from tasks_app.services.devices import mark_all_days
 from tasks_app.services.intake import IMPORT_TASK, end_uploads_of, why_not_imported_again
@@ -47,8 +48,19 @@ def remember_zone(instance: Fleet, raw: bool = False, **_signal: Any) -> None:
 @receiver(pre_save, sender=Device, dispatch_uid="tasks_app.remember_fleet_and_kind")
 def remember_fleet_and_kind(instance: Device, raw: bool = False, **_signal: Any) -> None:
     """Note whether the device moves to another fleet or becomes another kind."""
-    known = Device.objects.filter(pk=instance.pk).exclude(fleet_id=instance.fleet_id, kind=instance.kind)
-    _with_other_days.set(instance, not raw and instance.pk is not None and known.exists())
+    stored = Device.objects.filter(pk=instance.pk).values("fleet_id", "kind")
+    known = None if raw or instance.pk is None else stored.first()
+    _with_other_days.set(instance, known not in (None, {"fleet_id": instance.fleet_id, "kind": instance.kind}))
+    if known and known["fleet_id"] != instance.fleet_id:
+        announce_rows(known["fleet_id"])
+
+
+@receiver((post_save, post_delete), sender=Device, dispatch_uid="tasks_app.announce_device")
+@receiver((post_save, post_delete), sender=Geofence, dispatch_uid="tasks_app.announce_geofence")
+def announce_changed_row(instance: Device | Geofence, raw: bool = False, **_signal: Any) -> None:
+    """Maps that are open show it."""
+    if not raw:
+        announce_rows(instance.fleet_id)
 
 
 @receiver(post_save, sender=Fleet, dispatch_uid="tasks_app.mark_days_of_fleet")

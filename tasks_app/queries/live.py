@@ -174,6 +174,18 @@ def recent_commands_of(fleet_ids: Sequence[int], now: datetime) -> dict[int, lis
     return {fleet_id: commands[::-1] for fleet_id, commands in found.items()}
 
 
+_GEOFENCES = """
+    SELECT fleet_id, count(*), max(updated_at) FROM tasks_app_geofence WHERE fleet_id = ANY(%s) GROUP BY fleet_id
+"""
+
+
+def geofence_marks_of(fleet_ids: Sequence[int]) -> dict[int, tuple[int, datetime | None]]:
+    """What is another one when a geofence of the fleet was made, changed or deleted: their number, and the last change."""
+    with connection.cursor() as cursor:
+        cursor.execute(_GEOFENCES, [list(fleet_ids)])
+        return dict.fromkeys(fleet_ids, (0, None)) | {fleet_id: tuple(mark) for fleet_id, *mark in cursor.fetchall()}
+
+
 def fleets_of_devices(device_ids: Iterable[int]) -> dict[int, int]:
     """The fleet of each of these devices."""
     with connection.cursor() as cursor:

@@ -3,17 +3,20 @@
 The message of a fleet's group, as the channel layer carries it:
     {"type": "live.batch", "fleet_id": 1, "devices": [[device id, [age, age], JSON of its state], ...],
      "events": [[event id, JSON of the event], ...], "commands": [[command id, version, JSON of it], ...]}
-`queries.live` says what the JSON holds; "commands" is left out where none changed.
+`queries.live` says what the JSON holds; "commands" is left out where none changed. With "is_outdated" the rows of the fleet's
+devices or geofences changed, and the receiver reads them from the database.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import transaction
 from redis.exceptions import RedisError
 
 from tasks_app.models import Command, Event
@@ -79,6 +82,31 @@ def announce_commands(commands: Iterable[Command]) -> None:
         _publish(batches.values())
     except RedisError as error:
         logger.warning("Live viewers were not sent %d commands: %s", len(commands), error)
+
+
+@dataclass(frozen=True, slots=True)
+class _RowsChanged:
+    """The notice that the rows of a fleet changed, to be published after the commit."""
+
+    fleet_id: int
+
+    def __call__(self) -> None:
+        try:
+            empty = {"type": "live.batch", "devices": [], "events": [], "is_outdated": True}
+            _publish({**empty, "fleet_id": one} for one in _listened({self.fleet_id}))
+        except RedisError as error:
+            logger.warning("Live viewers did not hear of changed rows of fleet %s: %s", self.fleet_id, error)
+
+
+def announce_rows(fleet_id: int) -> None:
+    """Tell live viewers after the commit that a device or geofence of this fleet was made, changed or deleted.
+
+    Once for a transaction, which may import a thousand. Where that once was undone with a savepoint, viewers read it a
+    little later.
+    """
+    notice = _RowsChanged(fleet_id)
+    if all(kept[1] != notice for kept in transaction.get_connection().run_on_commit):
+        transaction.on_commit(notice, robust=True)
 
 
 def _listened(fleet_ids: set[int]) -> list[int]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, Protocol
 
 from channels.db import database_sync_to_async
@@ -21,6 +22,7 @@ from tasks_app.queries.live import (
     DeviceNow,
     RecentEvent,
     devices_of,
+    geofence_marks_of,
     recent_commands_of,
     recent_events_of,
 )
@@ -43,7 +45,10 @@ UNCONFIRMED_SECONDS = 60.0
 MISSED_BEATS = 3
 
 _Loaded = tuple[
-    dict[int, list[tuple[DeviceInfo, DeviceNow]]], dict[int, list[RecentEvent]], dict[int, list[CommandNow]]
+    dict[int, list[tuple[DeviceInfo, DeviceNow]]],
+    dict[int, list[RecentEvent]],
+    dict[int, list[CommandNow]],
+    dict[int, tuple[int, datetime | None]],
 ]
 
 
@@ -171,6 +176,7 @@ class Hub:
                 # Hosts of the former version name no commands.
                 commands = (CommandNow(*command) for command in message.get("commands", ()))
                 view.apply(devices, (RecentEvent(*event) for event in message["events"]), commands)
+                view.is_outdated |= message.get("is_outdated", False)
                 self._wake(message["fleet_id"])
 
     def _wake(self, fleet_id: int) -> None:
@@ -261,22 +267,26 @@ class Hub:
         self._beats_sent += 1
         await self._layer.send(self._channel, {"type": "live.beat", "number": self._beats_sent})
         is_due = time.monotonic() - self._reread_at >= settings.LIVE_REREAD_SECONDS
-        if missed or is_due or any(view.has_unknown for view in self.views.values()):
+        if missed or is_due or any(view.is_outdated for view in self.views.values()):
             await self._reread(self.views)
             self._reread_at = time.monotonic()
 
     async def _reread(self, views: dict[int, FleetView]) -> None:
         views = dict(views)
-        devices, events, commands = await _load(list(views))
+        # First: what is heard meanwhile may not be in the answer.
+        for view in views.values():
+            view.is_outdated = False
+        devices, events, commands, geofence_marks = await _load(list(views))
         for fleet_id, view in views.items():
-            view.reread(devices[fleet_id], events[fleet_id], commands[fleet_id])
+            view.reread(devices[fleet_id], events[fleet_id], commands[fleet_id], geofence_marks[fleet_id])
             self._wake(fleet_id)
 
 
 @database_sync_to_async
 def _load(fleet_ids: list[int]) -> _Loaded:
     now = timezone.now()
-    return devices_of(fleet_ids), recent_events_of(fleet_ids, now), recent_commands_of(fleet_ids, now)
+    events, commands = recent_events_of(fleet_ids, now), recent_commands_of(fleet_ids, now)
+    return devices_of(fleet_ids), events, commands, geofence_marks_of(fleet_ids)
 
 
 @database_sync_to_async

@@ -62,6 +62,7 @@ class _Message(msgspec.Struct, omit_defaults=True):
     events: list[msgspec.Raw] = []
     dropped_events: int = 0
     commands: list[msgspec.Raw] = []
+    geofences_changed: bool = False
     more: bool = False
 
 
@@ -108,6 +109,7 @@ def update_messages(kind: str, update: FleetUpdate, fleets: Mapping[int, str] | 
         if number == 0:
             message.fleets = None if fleets is None else [_Fleet(*pair) for pair in fleets.items()]
             message.removed, message.dropped_events = update.removed, update.dropped_events
+            message.geofences_changed = update.geofences_changed
             message.events = [msgspec.Raw(event.event) for event in update.events]
             message.commands = [msgspec.Raw(one.command) for one in update.commands]
         yield _encode(message).decode()

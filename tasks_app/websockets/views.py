@@ -59,6 +59,7 @@ class FleetUpdate:
     events: list[RecentEvent] = field(default_factory=list)
     dropped_events: int = 0
     commands: list[CommandNow] = field(default_factory=list)
+    geofences_changed: bool = False
 
     def add(self, other: FleetUpdate) -> None:
         """Add the changes of one more fleet."""
@@ -67,13 +68,15 @@ class FleetUpdate:
         self.events += other.events
         self.dropped_events += other.dropped_events
         self.commands += other.commands
+        self.geofences_changed |= other.geofences_changed
 
     def keep_latest_events(self, number: int) -> None:
         """Of several fleets' events the latest so many, in order."""
         self.events = sorted(self.events, key=lambda event: event.event_id)[-number:]
 
     def __bool__(self) -> bool:
-        return bool(self.devices or self.removed or self.events or self.dropped_events or self.commands)
+        parts = (self.devices, self.removed, self.events, self.dropped_events, self.commands, self.geofences_changed)
+        return any(parts)
 
 
 class FleetView:
@@ -89,8 +92,11 @@ class FleetView:
         self._event_ids: dict[int, None] = {}
         # With the version of this view at which each changed, the last changed at the end.
         self._commands: dict[int, tuple[int, CommandNow]] = {}
-        # Whether a device was published that the database was not asked about yet: a new one.
-        self.has_unknown = False
+        # The version at which a geofence last changed, and what told it.
+        self._geofences_version = 0
+        self._geofence_mark: object = None
+        # Whether the database is to be asked: a device was published that it was not asked about yet, or rows changed.
+        self.is_outdated = False
 
     def apply(
         self, devices: Iterable[DeviceNow], events: Iterable[RecentEvent], commands: Iterable[CommandNow] = ()
@@ -100,7 +106,7 @@ class FleetView:
             before = self._known.get(now.device_id)
             if before is None or before.now is None or now.age >= before.now.age:
                 self._put(before, now, before.info if before else None)
-                self.has_unknown |= before is None
+                self.is_outdated |= before is None
         self._add_events(events)
         self._put_commands(commands)
 
@@ -109,6 +115,7 @@ class FleetView:
         devices: Sequence[tuple[DeviceInfo, DeviceNow]],
         events: Iterable[RecentEvent],
         commands: Iterable[CommandNow] = (),
+        geofence_mark: object = None,
     ) -> None:
         """Apply the database's devices, recent events and commands of the fleet; unchanged rows are no update."""
         for info, now in devices:
@@ -119,9 +126,10 @@ class FleetView:
                 self._put(before, now, info)
         if gone := self._known.keys() - {info.id for info, _now in devices}:
             self._remove(gone)
-        self.has_unknown = False
         self._add_events(events)
         self._put_commands(commands)
+        if geofence_mark != self._geofence_mark:
+            self._geofence_mark, self._geofences_version = geofence_mark, self._next_version()
 
     def updates_after(self, cursor: Cursor) -> FleetUpdate:
         """Changes since `cursor`, which moves to now."""
@@ -135,6 +143,7 @@ class FleetView:
             update.events = self._latest_events(kept)
             update.dropped_events = missed - kept
         update.commands = [command for version, command in self._commands.values() if version > cursor.version]
+        update.geofences_changed = self._geofences_version > cursor.version
         cursor.version, cursor.events = self.version, self.event_count
         return update
 

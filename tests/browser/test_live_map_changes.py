@@ -49,6 +49,36 @@ def test_geofences_are_those_of_the_fleets_that_one_sees_at_this_time(browser, w
         expect(row(visit.page, "Van 1")).to_have_count(0)
 
 
+NAMES = """() => {
+    const names = [];
+    const nameOf = (layer) => layer.getTooltip?.()?.getContent().textContent;
+    document.querySelector(".tk-map").trackerMap.leaflet.eachLayer((layer) => names.push(nameOf(layer)));
+    return names.filter(Boolean).sort().join();
+}"""
+
+
+def test_an_open_map_shows_what_is_made_changed_and_deleted(desk, device, fleet):
+    """Well before the database is read again by itself, every 30 s."""
+    drive(device)
+    desk.open("live_map")
+    expect(row(desk.page, "Van 1")).to_be_visible()
+    area = {"type": "Circle", "coordinates": [-46.63, -23.57], "radius_meters": 500}
+    shows = f"names => ({NAMES})() === names"
+    gate = Geofence.objects.create(fleet=fleet, name="Gate", area=area)
+    new = Device.objects.create(fleet=fleet, unique_id="new-1", name="Brand new")
+    desk.page.wait_for_function(shows, arg="Gate")
+    expect(row(desk.page, "Brand new")).to_be_visible()
+    gate.name, device.name = "Yard", "Renamed"
+    gate.save()
+    device.save()
+    new.delete()
+    desk.page.wait_for_function(shows, arg="Yard")
+    expect(row(desk.page, "Renamed")).to_be_visible()
+    expect(row(desk.page, "Brand new")).to_have_count(0)
+    gate.delete()
+    desk.page.wait_for_function(shows, arg="")
+
+
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_ages_are_right_where_the_clock_of_the_reader_or_of_a_tracker_is_wrong(desk, device, make_device, hours):
     now = datetime.now(UTC)

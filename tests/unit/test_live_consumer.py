@@ -170,8 +170,8 @@ class Layer:
 
 
 def test_a_fleet_that_was_opened_for_someone_who_left_at_once_is_listened_to_for_the_next(monkeypatch):
-    async def nothing(_fleets: list[int]) -> tuple[dict, dict, dict]:
-        return {1: []}, {1: []}, {1: []}
+    async def nothing(_fleets: list[int]) -> tuple[dict, dict, dict, dict]:
+        return {1: []}, {1: []}, {1: []}, {1: None}
 
     async def come_again() -> list[str]:
         hub = Hub()

@@ -123,15 +123,27 @@ def test_nothing_of_a_device_that_left_is_shown_to_who_comes_later(view):
     assert [one.event_id for one in view.updates_after(late).events] == [5]
 
 
+def test_geofences_that_changed_are_told_to_each_viewer_once(view):
+    devices = [(info(1), now(1, x=0)), (info(2), now(2, x=0))]
+    view.reread(devices, [], geofence_mark=(1, 10))
+    cursor = Cursor()
+    view.snapshot(cursor, 20)
+    view.reread(devices, [], geofence_mark=(1, 10))
+    assert not view.updates_after(cursor)
+    view.reread(devices, [], geofence_mark=(1, 11))
+    [message] = update_messages("update", view.updates_after(cursor), None)
+    assert json.loads(message) == {"type": "update", "geofences_changed": True}
+    assert not view.updates_after(cursor)
+
+
 def test_an_unknown_device_waits_for_the_database(view):
     cursor = Cursor()
     view.snapshot(cursor, 20)
     view.apply([now(3, x=1)], [])
-    assert view.has_unknown
+    assert view.is_outdated
     [message] = update_messages("update", view.updates_after(cursor), None)
     assert "devices" not in json.loads(message)
     view.reread([(info(n), now(n, x=1)) for n in (1, 2, 3)], [])
-    assert not view.has_unknown
     assert (3, {"x": 1}, True) in sent_devices(view.updates_after(cursor))
 
 

@@ -9,7 +9,7 @@ window.TrackerLive = (() => {
   const SILENCE_MS = 40000;
   const KEPT_EVENTS = 50;
 
-  function open(address, { onChange, onStatus, trailMinutes }) {
+  function open(address, { onChange, onStatus, onGeofences = () => {}, trailMinutes }) {
     const known = { fleets: new Map(), devices: new Map(), events: [], droppedEvents: 0 };
     let socket = null;
     let pauseMs = FIRST_PAUSE_MS;
@@ -17,6 +17,7 @@ window.TrackerLive = (() => {
     let silenceTimer = 0;
     let isOver = false;
     let snapshotIds = null;
+    let hasSnapshot = false;
 
     function connect() {
       clearTimeout(retryTimer);
@@ -69,6 +70,9 @@ window.TrackerLive = (() => {
       if (message.more) return;
       for (const id of known.devices.keys()) if (!snapshotIds.has(id)) known.devices.delete(id);
       snapshotIds = null;
+      // While nothing was heard, geofences may have changed, too.
+      if (hasSnapshot) onGeofences();
+      hasSnapshot = true;
       pauseMs = FIRST_PAUSE_MS;
       onStatus("open");
       onChange(known);
@@ -86,6 +90,7 @@ window.TrackerLive = (() => {
       }
       for (const id of gone) known.devices.delete(id);
       takeEvents(message.events ?? [], gone);
+      if (message.geofences_changed) onGeofences();
       known.droppedEvents += message.dropped_events ?? 0;
       if (!message.more) onChange(known);
     }

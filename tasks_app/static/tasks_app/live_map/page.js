@@ -4,6 +4,7 @@
   const { page, part, texts, setText, nameOf } = LiveMap;
   const TRAIL_MINUTES = 10;
   const FOLLOWED_AT = 0.75;
+  const ASKED_WITHIN_MS = 2000;
   let known = { fleets: new Map(), devices: new Map(), events: [], droppedEvents: 0 };
   let geofences = new Map();
   let selectedId = null;
@@ -88,15 +89,23 @@
   LiveMap.onFilter(() => (render(), (isFitted = map.fit())));
   setInterval(() => !document.hidden && render(), 5000);
 
-  // Those of the fleets that its reader sees at this time.
+  // Those of the fleets that its reader sees at this time; of answers that cross the one that was asked for last.
+  let asked = 0;
   async function showGeofences() {
-    geofences = await LiveMap.geofences();
+    const number = (asked += 1);
+    const found = await LiveMap.geofences(geofences);
+    if (number !== asked) return;
+    geofences = found;
     map.geofences.show([...geofences.values()]);
     render();
   }
 
+  // All who look at a fleet hear of a change at once: they do not ask at once.
+  let waiting = 0;
+  const askSoon = () => (waiting ||= setTimeout(() => ((waiting = 0), showGeofences()), Math.random() * ASKED_WITHIN_MS));
+
   showGeofences();
   const address = new URL(page.dataset.socket, window.location.href);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  TrackerLive.open(address.href, { onChange: changed, onStatus: status, trailMinutes: TRAIL_MINUTES });
+  TrackerLive.open(address.href, { onChange: changed, onStatus: status, onGeofences: askSoon, trailMinutes: TRAIL_MINUTES });
 })();

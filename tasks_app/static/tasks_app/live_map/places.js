@@ -12,8 +12,8 @@
     return answer.json();
   }
 
-  // All geofences by id, page by page; what could be read if the rest cannot.
-  LiveMap.geofences = async () => {
+  // All geofences by id, page by page; those that were known before and what could be read, if the rest cannot.
+  LiveMap.geofences = async (known) => {
     const found = new Map();
     let address = `${page.dataset.geofences}?limit=500`;
     try {
@@ -23,10 +23,10 @@
         // The address of `next` has the host that the server sees, which behind a proxy may be another one.
         address = next && `${page.dataset.geofences}${new URL(next).search}`;
       }
+      return found;
     } catch {
-      // The map is usable without.
+      return new Map([...known, ...found]);
     }
-    return found;
   };
 
   // The way of a device until the first position that the page saw itself, as a trail.
