@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -13,7 +13,7 @@ from reports_app.exceptions import InvalidReport
 from reports_app.models import ReportKind
 from reports_app.periods import preset_days
 from reports_app.queries import zone_of_request
-from reports_app.services.requests import DEVICE_KINDS, checked_request
+from reports_app.services.requests import DEVICE_KINDS, check_year, checked_request
 from tasks_app.geo.days import day_start
 
 PRESET_LABELS = {
@@ -109,7 +109,13 @@ class AskedFor:
                 self.add_error(name, _("Choose a day."))
         if first_day is None or last_day is None:
             return None
-        if last_day < first_day or first_day.year == date.min.year or last_day.year == date.max.year:
+        if last_day < first_day:
             self.add_error("last_day", _("The last day must not be before the first."))
             return None
+        for name, day in (("first_day", first_day), ("last_day", last_day)):
+            try:
+                check_year(day, name)
+            except InvalidReport as error:
+                self.add_error(name, str(error))
+                return None
         return day_start(first_day, zone), day_start(last_day + timedelta(days=1), zone)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from reports_app.exceptions import InvalidReport
 from reports_app.models import ReportKind
 from reports_app.periods import last_ended_day
-from reports_app.services.requests.requesting import request_report
+from reports_app.services.requests.requesting import check_year, request_report
 from tasks_app.geo.days import day_range
 from tasks_app.models import Fleet
 
@@ -43,12 +43,15 @@ def generate_daily_reports(day: date | None = None, *, now: datetime | None = No
 
 
 def run_daily_reports(day: str | None = None) -> dict[str, Any]:
-    """Run the task generate_daily_reports; `day` is written YYYY-MM-DD. Raises InvalidReport (invalid_time)."""
+    """Run the task generate_daily_reports; `day` is written YYYY-MM-DD. Raises InvalidReport (invalid_time,
+    time_out_of_range)."""
     try:
         chosen = None if day is None else date.fromisoformat(day)
     except ValueError as error:
         detail = _("“%(text)s” is not a date like 2026-01-31.") % {"text": str(day)[:50]}
         raise InvalidReport("invalid_time", detail, field="day") from error
+    if chosen is not None:
+        check_year(chosen, "day")
     return generate_daily_reports(chosen)
 
 

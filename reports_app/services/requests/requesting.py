@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -207,14 +207,19 @@ def check_range(start: datetime, end: datetime) -> None:
             raise InvalidReport(
                 "naive_time", _("Times need a time zone, for example 2026-01-31T08:00:00Z."), field=name
             )
-        if not FIRST_YEAR <= timestamp.year <= LAST_YEAR:
-            detail = _("The year must lie between %(first)s and %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
-            raise InvalidReport("time_out_of_range", detail, field=name)
+        check_year(timestamp, name)
     if end <= start:
         raise InvalidReport("end_before_start", _("The end must be after the start."), field="end")
     if end - start > timedelta(days=settings.MAX_REPORT_DAYS, hours=1):  # a year of local days may have an extra hour
         detail = _("A report covers at most %(days)s days.") % {"days": settings.MAX_REPORT_DAYS}
         raise InvalidReport("range_too_long", detail, field="end")
+
+
+def check_year(day: date, field: str) -> None:
+    """Raise InvalidReport unless the day, or time, is in the years of reports."""
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        detail = _("The year must lie between %(first)s and %(last)s.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
+        raise InvalidReport("time_out_of_range", detail, field=field)
 
 
 def check_device_ids(device_ids: Sequence[int], fleet: Fleet | None, requested_by: Any) -> list[int]:

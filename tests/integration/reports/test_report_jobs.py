@@ -176,6 +176,7 @@ def test_a_fleet_report_without_devices_is_about_those_the_requester_sees(device
         ("generate_fleet_report", ["2026-03-03", "2026-03-02"], "after the start"),
         ("generate_fleet_report", ["2026-03-02", "2026-03-03", [999_999_999]], "Unknown devices: 999999999"),
         ("export_report_data", [999_999_999, "json"], "no report 999999999"),
+        ("generate_daily_reports", ["9999-12-31"], "The year must lie between 1980 and 2200"),
     ],
 )
 def test_a_job_that_can_never_succeed_fails_once_and_says_why(device, run_jobs, name, args, message):
