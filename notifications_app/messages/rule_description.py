@@ -108,6 +108,8 @@ def _conditions(words: RuleWords) -> list[str]:
 
 def _manners(words: RuleWords) -> list[str]:
     found = []
+    if words.has_lost_devices:
+        found.append(_("it matches nothing: none of its vehicles is in %(fleet)s any more") % {"fleet": words.fleet})
     if words.command:
         found.append(_("send the vehicle “%(command)s”") % {"command": words.command})
     if words.cooldown_minutes:

@@ -22,6 +22,8 @@ class RuleWords:
     event_kinds: Sequence[str] = ()
     alarms: Sequence[str] = ()
     devices: Sequence[str] = ()
+    # Whether all of them were moved to another fleet: of none of their events the rule hears.
+    has_lost_devices: bool = False
     geofences: Sequence[str] = ()
     within: Sequence[str] = ()
     min_speed_kph: float | None = None
@@ -39,12 +41,14 @@ class RuleWords:
 
 def words_of(rule: Rule) -> RuleWords:
     """Read a stored rule. Prefetch queries.rule_rows.NAMED for many rules."""
+    fleets = {device.fleet_id for device in rule.devices.all()}
     return RuleWords(
         fleet=rule.fleet.name if rule.fleet else "",
         zone=rule.fleet.time_zone if rule.fleet else "",
         event_kinds=rule.event_kinds,
         alarms=rule.alarms,
         devices=names_of(rule.devices.all()),
+        has_lost_devices=bool(rule.fleet and fleets) and rule.fleet_id not in fleets,
         geofences=names_of(rule.geofences.all()),
         within=names_of(rule.within_geofences.all()),
         min_speed_kph=rule.min_speed_kph,

@@ -77,6 +77,22 @@ def test_a_manager_makes_changes_and_deletes_a_rule_that_says_what_it_does(manag
     assert not Rule.objects.exists()
 
 
+def test_a_rule_whose_devices_were_all_moved_to_another_fleet_says_that_it_matches_nothing(
+    managing, fleet, device, make_device, operator
+):
+    rule = make_rule(fleet, [operator], kinds=["overspeed"], devices=[device, make_device()])
+    warning = f"it matches nothing: none of its vehicles is in {fleet.name} any more"
+
+    def sentence() -> str:
+        return managing.get(f"/api/rules/{rule.pk}").json()["sentence"]
+
+    sold = Fleet.objects.create(name="Sold")
+    Device.objects.filter(pk=device.pk).update(fleet=sold)
+    assert warning not in sentence()
+    Device.objects.update(fleet=sold)
+    assert sentence().endswith(f"; {warning}")
+
+
 def test_a_sentence_is_in_the_readers_language_and_names_no_more_than_three(managing, fleet, make_user, device):
     users = [make_user(username=name) for name in ("bia", "caio", "davi", "eva", "felipe")]
     for user in users:
