@@ -29,8 +29,10 @@ from tasks_app.utils.outgoing_addresses import IPNetwork, is_public, networks
 LOCAL_SCHEMAS = {
     "syslog", "rsyslog", "dbus", "kde", "qt", "glib", "gnome", "macosx", "windows", "blink1", "file", "config",
 }  # fmt: skip
-# These read every text as Markdown, and take a backslash before what is meant as it stands.
-_MARKDOWN_SCHEMAS = {"discord", "mmost", "mmosts"}
+# These read every text as Markdown, and take a backslash before what is meant as it stands. Apprise puts one only where the
+# address itself asks for Markdown.
+_MARKDOWN_SCHEMAS = {"discord", "fluxer", "guilded", "mmost", "mmosts", "nctalk", "nctalks", "ryver"}
+_ASKS_FOR_MARKDOWN = re.compile(r"[?&]format=markdown\b", re.IGNORECASE)
 _MARKS = re.compile(r"https?://\S+|[\\*_~`|#>\[\]]")
 MAX_MEMORY_BYTES = 1024 * 1024 * 1024
 MAX_CPU_SECONDS = 20
@@ -122,7 +124,7 @@ def instantiate(url: str) -> Any:
 
 def as_it_stands(url: str, text: str) -> str:
     """`text` for the service of this address: names in it make nothing bold and no other text a link. Links stay whole."""
-    if url.partition("://")[0].strip().lower() not in _MARKDOWN_SCHEMAS:
+    if url.partition("://")[0].strip().lower() not in _MARKDOWN_SCHEMAS or _ASKS_FOR_MARKDOWN.search(url):
         return text
     return _MARKS.sub(lambda found: found[0] if len(found[0]) > 1 else f"\\{found[0]}", text)
 
