@@ -15,11 +15,12 @@ from tasks_app.admin.calls.pickers import AdminPickManyWidget
 from tasks_app.admin.calls.raw import RawCallForm
 from tasks_app.admin.calls.recurrence import RecurrenceForm, recurrence_words
 from tasks_app.admin.calls.replies import form_errors, pick_reply, preview_of
-from tasks_app.admin.calls.saving import store_from_forms, version_of_schedule
+from tasks_app.admin.calls.saving import ChangedMeanwhile, store_from_forms, version_of_schedule
 
 __all__ = [
     "AdminPickManyWidget",
     "CallForm",
+    "ChangedMeanwhile",
     "RawCallForm",
     "RecurrenceForm",
     "ScheduleNote",

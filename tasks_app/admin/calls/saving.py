@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
@@ -24,6 +24,14 @@ _ARGUMENTS = ("args", "kwargs")
 _VERSIONED = (*_ARGUMENTS, "name", "schedule_type", "minutes", "cron")
 
 
+class ChangedMeanwhile(ValidationError):
+    """Another person changed what the input would change back; `version` is that of the row as they left it."""
+
+    def __init__(self, labels: Iterable[str], version: str) -> None:
+        super().__init__({NON_FIELD_ERRORS: changed_meanwhile(labels)})
+        self.version = version
+
+
 def store_from_forms(
     schedule: Schedule, call: CallForm | RawCallForm, recurrence: RecurrenceForm, *, user: Any, seen: str = ""
 ) -> Schedule:
@@ -31,7 +39,7 @@ def store_from_forms(
 
     `seen` is the version that the forms were made from. What another person changed since and the input changes back is
     refused; with no version nothing is.
-    Raises ValidationError once the refusal stands beside its field, RowGone.
+    Raises ValidationError, and ChangedMeanwhile for that, once the refusal stands beside its field; RowGone.
     """
     is_new = schedule.pk is None
     try:
@@ -68,12 +76,17 @@ def _values_of(schedule: Schedule, time_zone: str) -> dict[str, Any]:
 
 
 def _refuse_changes_back(seen: str, held: Mapping[str, Any], entered: Mapping[str, Any]) -> None:
-    changed = [name for name in changed_names(seen, version_of(held)) if entered[name] != held[name]]
+    version = version_of(held)
+    changed = [name for name in changed_names(seen, version) if entered[name] != held[name]]
     if changed:
-        names = [
-            RecurrenceForm.base_fields[name].label if name in RecurrenceForm.base_fields else name for name in changed
-        ]
-        raise ValidationError({NON_FIELD_ERRORS: changed_meanwhile(map(str, names))})
+        raise ChangedMeanwhile(dict.fromkeys(map(_label, changed)), version)
+
+
+def _label(name: str) -> str:
+    if name in _ARGUMENTS:
+        return _("Arguments")
+    fields = RecurrenceForm.base_fields
+    return str(fields[name].label) if name in fields else name
 
 
 def _show(error: ValidationError, call: CallForm | RawCallForm, recurrence: RecurrenceForm) -> None:

@@ -9,7 +9,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django_q.models import Schedule
 
-from tasks_app.admin.calls import CallForm, RawCallForm, RecurrenceForm, store_from_forms, version_of_schedule
+from tasks_app.admin.calls import (
+    CallForm,
+    ChangedMeanwhile,
+    RawCallForm,
+    RecurrenceForm,
+    store_from_forms,
+    version_of_schedule,
+)
 from tasks_app.admin.schedules.rows import time_zone_of
 from tasks_app.engine import InvalidArguments, Task
 from tasks_app.services.schedules import InvalidSchedule, parse_args, parse_kwargs
@@ -45,10 +52,11 @@ class SchedulePage:
         call = self.raw if self.is_raw else self.call
         try:
             store_from_forms(self.schedule, call, self.recurrence, user=self.user, seen=self.version)
+        except ChangedMeanwhile as error:
+            # What another person entered was named once.
+            self.version = error.version
+            return False
         except ValidationError:
-            if self.version:
-                # What another person entered was named once.
-                self.version = version_of_schedule(Schedule.objects.get(pk=self.schedule.pk))
             return False
         return True
 

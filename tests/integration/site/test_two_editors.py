@@ -204,6 +204,25 @@ def test_the_arguments_of_a_schedule_that_another_person_changed_are_not_taken_b
     assert Schedule.objects.get().name == "Nightly"
 
 
+def test_the_arguments_that_another_person_changed_are_named_as_on_the_page(page, staff):
+    schedule = save_schedule(Schedule(func="cleanup_old_events", schedule_type="D", name="Nightly"), user=staff)
+    sent = sent_by(page, address_of(schedule))
+    Schedule.objects.update(kwargs='{"days_to_keep": 7}')
+    answer = page.post(address_of(schedule), sent)
+    assert is_refused(answer)
+    assert "after you opened it: Arguments." in answer.content.decode()
+
+
+def test_a_schedule_that_is_refused_for_another_reason_keeps_the_version_of_its_input(page, staff):
+    schedule = save_schedule(Schedule(func="cleanup_old_events", schedule_type="D", name="Nightly"), user=staff)
+    sent = sent_by(page, address_of(schedule))
+    Schedule.objects.update(name="Theirs")
+    wrong = {"when-name": "Theirs", "when-schedule_type": "C", "when-cron": "0 0 30 2 *"}
+    answer = page.post(address_of(schedule), {**sent, **wrong})
+    assert answer.status_code == 200
+    assert inputs_of(answer.content.decode())["version"] == sent["version"]
+
+
 def test_the_settings_of_a_device_on_its_page_are_not_taken_back(manager, device):
     DeviceAccess.objects.create(device=device, protocol="gt06")
     address = reverse("pages:device_settings", args=[device.pk])
