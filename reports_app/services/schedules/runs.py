@@ -154,4 +154,6 @@ def _request_reports(run: ReportScheduleRun) -> list[Report]:
         else:
             chosen = [device.pk for device in devices] or None
             reports.append(request_report(kind=kind, fleet=schedule.fleet, device_ids=chosen, follow=False, **span))
+    if not reports:
+        raise InvalidReport("no_devices", _("The fleet has no active device."))
     return reports

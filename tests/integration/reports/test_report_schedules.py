@@ -97,6 +97,14 @@ def test_a_tick_that_is_repeated_starts_nothing_twice(make_schedule, run_jobs):
     assert (schedule.runs.count(), Report.objects.count()) == (1, 2)
 
 
+def test_a_fleet_without_an_active_device_is_told_as_such(make_schedule, device):
+    make_schedule(kinds=["trips"])
+    Device.objects.update(is_active=False)
+    assert tick()["failed"] == 1
+    run = ReportScheduleRun.objects.get()
+    assert (run.state, run.error) == ("failed", "The fleet has no active device.")
+
+
 def test_a_run_whose_delivery_was_lost_is_delivered_at_the_next_tick(make_schedule, run_jobs, monkeypatch):
     make_schedule()
     tick()
