@@ -20,6 +20,7 @@ from rest_framework.validators import UniqueValidator
 from tasks_app.engine import InvalidArguments, JobState, parse_state
 from tasks_app.engine.arguments import encode_json
 from tasks_app.geo.windows import MAX_WINDOWS
+from tasks_app.models.geofences import validate_windows_field
 from tasks_app.models.lines import ONE_LINE
 from tasks_app.utils.iso_times import iso_utc
 
@@ -292,10 +293,18 @@ WINDOWS_HELP = (
     }
 )
 class WindowsField(StorableJSONField):
-    """Weekly windows, which the model checks (see geo.windows)."""
+    """Weekly windows (see geo.windows). The model checks them, too, but takes any empty value for none."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"required": False, "help_text": WINDOWS_HELP, **kwargs})
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        try:
+            validate_windows_field(value)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.messages) from error
+        return value
 
 
 @extend_schema_field({"type": "string", "enum": [str(state) for state in JobState]})
