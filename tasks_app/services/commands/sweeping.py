@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Exists, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from redis import RedisError
 
 from tasks_app.engine import EngineError, get_task
@@ -31,6 +31,9 @@ _SEEN = Q(type__in=[name for name, kind in COMMAND_TYPES.items() if kind.is_show
 for _name, _kind in COMMAND_TYPES.items():
     if _kind.effect is not None:
         _SEEN |= Q(type=_name, device__state__attributes__contains=dict([_kind.effect]))
+_OPPOSITE = Case(
+    *(When(type=name, then=Value(kind.opposite)) for name, kind in COMMAND_TYPES.items() if kind.opposite), default=None
+)
 _WITH_EFFECT = [name for name, kind in COMMAND_TYPES.items() if kind.effect is not None or kind.is_shown_by_fix]
 
 
@@ -70,13 +73,19 @@ def _expire(command: Command, now: datetime) -> bool:
 
 
 def _with_effects(now: datetime) -> QuerySet[Command]:
-    """Commands that were sent, and whose effect may show in telemetry."""
+    """Commands that were sent, and whose effect may show in telemetry.
+
+    None after which one of the same or the opposite type was sent: what is seen now is that one's doing.
+    """
     states = (CommandState.SENT, CommandState.ACKNOWLEDGED, CommandState.UNCONFIRMED)
-    return Command.objects.filter(type__in=_WITH_EFFECT, state__in=states, sent_at__gt=now - LATE)
+    sent = Command.objects.filter(type__in=_WITH_EFFECT, state__in=states, sent_at__gt=now - LATE)
+    later = Command.objects.filter(device=OuterRef("device"), sent_at__gt=OuterRef("sent_at"))
+    same_or_opposite = Q(type=OuterRef("type")) | Q(type=OuterRef("opposite"))
+    return sent.annotate(opposite=_OPPOSITE).exclude(Exists(later.filter(same_or_opposite)))
 
 
 def _look_for_effect(command: Command, now: datetime) -> bool:
-    if not is_effect_seen(command) or _was_opposed(command):
+    if not is_effect_seen(command):
         return False
     change_state(command, CommandState.DONE, "effect_seen", now=now)
     return True
@@ -92,20 +101,13 @@ def record_relay(*, device_id: str, is_relay_cut: bool, received_at: datetime) -
         is_seen = shows_effect(
             command.type, attributes={RELAY: is_relay_cut}, fix_time=received_at, sent_at=command.sent_at
         )
-        if not is_seen or _was_opposed(command):
+        if not is_seen:
             return False
         change_state(command, CommandState.DONE, "effect_seen", now=now)
         return True
 
     commands = _with_effects(received_at).filter(device__unique_id=device_id, type__in=_SHOWN_BY_RELAY)
     return {"done": _each(commands, look, received_at)}
-
-
-def _was_opposed(command: Command) -> bool:
-    """Whether a later command of the same or the opposite type was sent: what is seen now is that one's doing."""
-    types = [command.type, COMMAND_TYPES[command.type].opposite]
-    later = Command.objects.filter(device_id=command.device_id, type__in=types, sent_at__gt=command.sent_at)
-    return later.exists()
 
 
 def _left_by_senders(now: datetime) -> QuerySet[Command]:

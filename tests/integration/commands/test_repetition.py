@@ -124,6 +124,21 @@ def test_commands_that_may_take_longer_to_be_answered_do_not_keep_others_from_en
     assert sweep(3601)["unanswered"] == 1
 
 
+def test_commands_whose_effect_is_a_later_one_s_do_not_keep_others_from_being_done(
+    device, make_device, operator, wire, monkeypatch
+):
+    monkeypatch.setattr("tasks_app.services.commands.sweeping.MOST", 1)
+    commands = []
+    for seconds_ago, one in zip((300, 200, 100), (device, device, make_device()), strict=True):
+        commands.append(ask(one, operator))
+        send(commands[-1], wire)
+        long_ago(commands[-1], sent_at=seconds_ago)
+        Command.objects.filter(pk=commands[-1].pk).update(state="unconfirmed")
+        a_fix(one)
+    assert [sweep(), sweep(), sweep()] == [{"effects": 1}, {"effects": 1}, {}]
+    assert [state_of(command)[0] for command in commands] == ["unconfirmed", "done", "done"]
+
+
 def test_the_sweep_has_all_of_many_tried_in_turn(device, make_device, operator, way, run_jobs, monkeypatch):
     monkeypatch.setattr("tasks_app.services.commands.sweeping.MOST", 1)
     commands = [ask(one, operator) for one in (device, make_device(), make_device())]
