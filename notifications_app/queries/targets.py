@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Protocol
 
 from django.db.models import Q, QuerySet
 
 from notifications_app.models import ChannelKind, Destination, EmailOptOut, Rule
 from notifications_app.models.kinds import CHANNEL_KINDS, MESSAGE_KINDS
+from tasks_app.models import FleetMembership
 
 
 class MessageLike(Protocol):
@@ -74,18 +74,31 @@ def is_unsubscribed_from(message: MessageLike) -> bool:
     return _is_among(_opt_outs({message.user_id}), message)
 
 
-def kinds_without_email(user_id: int) -> set[str]:
-    """The kinds of events whose e-mails by rules this person unsubscribed from, where no other rule may e-mail them."""
+def unsubscribed_alerts(user_id: int, fleet_ids: Collection[int]) -> Callable[[int, str], bool]:
+    """Return a function that says of a fleet (one of these) and a kind of event whether this person unsubscribed from the
+    e-mails of rules about them, and no other rule that is on may e-mail them to this person.
+    """
     left = EmailOptOut.objects.filter(user=user_id, rule__isnull=False).values("rule_id")
     by_email = Rule.objects.filter(channels__contains=[ChannelKind.EMAIL.value])
-    unsubscribed = _kinds_of(by_email.filter(pk__in=left))
-    if not unsubscribed:
-        return set()
-    return unsubscribed - _kinds_of(by_email.exclude(pk__in=left).filter(Q(users=user_id) | Q(roles__len__gt=0)))
+    unsubscribed = _subjects_of(by_email.filter(pk__in=left))
+    others = by_email.filter(is_active=True).exclude(pk__in=left)
+    wanted = _subjects_of(others.filter(users=user_id))
+    roles = FleetMembership.objects.filter(user=user_id, fleet__in=fleet_ids).values_list("fleet_id", "role")
+    for fleet_id, role in roles if unsubscribed else ():
+        by_role = others.filter(Q(fleet=fleet_id) | Q(fleet=None), roles__contains=[role])
+        wanted |= {(fleet_id, kind) for _fleet_id, kind in _subjects_of(by_role)}
+
+    def is_unsubscribed(fleet_id: int, kind: str) -> bool:
+        subjects = {(fleet_id, kind), (None, kind)}
+        return bool(subjects & unsubscribed) and not subjects & wanted
+
+    return is_unsubscribed
 
 
-def _kinds_of(rules: QuerySet[Rule]) -> set[str]:
-    return set(chain.from_iterable(rules.order_by().values_list("event_kinds", flat=True)))
+def _subjects_of(rules: QuerySet[Rule]) -> set[tuple[int | None, str]]:
+    """The fleets (None is every one) and kinds of events that these rules are about."""
+    rows = rules.order_by().values_list("fleet_id", "event_kinds")
+    return {(fleet_id, kind) for fleet_id, kinds in rows for kind in kinds}
 
 
 def _is_among(opt_outs: frozenset[tuple[int, int | str]], message: MessageLike) -> bool:

@@ -15,7 +15,7 @@ from notifications_app.messages.events import kind_label
 from notifications_app.messages.kinds.digest import DigestLine, digest_message
 from notifications_app.models import ChannelKind, HeldAlert, HoldReason, Notification
 from notifications_app.queries.audience import person_of, read_people
-from notifications_app.queries.targets import kinds_without_email
+from notifications_app.queries.targets import unsubscribed_alerts
 from notifications_app.services.notifications import notify_with_message
 from tasks_app.engine import current_job
 from tasks_app.queries.access import visible_devices
@@ -87,10 +87,10 @@ def _visible(rows: Sequence[HeldAlert], people: Sequence[AbstractUser]) -> list[
 
 def _without_unsubscribed(rows: Sequence[HeldAlert], user_id: int) -> list[HeldAlert]:
     """Leave out e-mails of rules that the person unsubscribed from meanwhile, and what is left no channel by that."""
-    kinds = kinds_without_email(user_id)
+    is_unsubscribed = unsubscribed_alerts(user_id, {row.device.fleet_id for row in rows})
     kept = []
     for row in rows:
-        if row.kind in kinds and ChannelKind.EMAIL in row.channels:
+        if ChannelKind.EMAIL in row.channels and is_unsubscribed(row.device.fleet_id, row.kind):
             row.channels = [channel for channel in row.channels if channel != ChannelKind.EMAIL]
             if not row.channels:
                 continue

@@ -15,7 +15,7 @@ from PIL import Image
 from notifications_app.messages.unsubscribe_links import Subscription, read_token, token_of
 from notifications_app.models import Delivery, EmailOptOut, Notification, NotificationPreference
 from notifications_app.services.digests.held_alerts import send_due_digests
-from tasks_app.models import EventKind
+from tasks_app.models import EventKind, Fleet
 from tests.support.notifications import make_geofence, make_rule, record_events
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -172,6 +172,26 @@ def test_what_waits_for_a_digest_is_not_emailed_once_its_rule_was_unsubscribed_f
     run_jobs("notifications")
     (mail,) = sink.messages
     assert mail["Subject"] == "1 event gathered for you"
+
+
+@pytest.mark.parametrize(
+    ("about", "mails"),
+    [({}, 1), ({"fleet": None}, 1), ({"is_active": False}, 0), ({"fleet": "Other"}, 0), ({"roles": ["viewer"]}, 0),
+     ({"roles": ["operator"]}, 1)],
+)  # fmt: skip
+def test_an_event_that_waits_is_emailed_for_another_rule_only_if_that_one_emails_it_to_this_person(
+    about, mails, sink, rule, fleet, operator, device, run_jobs
+):
+    NotificationPreference.objects.create(user=operator, digest_every_minutes=10)
+    record_events(device, EventKind.OVERSPEED)
+    fields = {"fleet": fleet, **about}
+    if fields["fleet"] == "Other":
+        fields["fleet"] = Fleet.objects.create(name="Other")
+    make_rule(fields.pop("fleet"), [] if "roles" in about else [operator], channels=["email"], **fields)
+    EmailOptOut.objects.create(user=operator, rule=rule)
+    send_due_digests(now=timezone.now() + timedelta(minutes=11))
+    run_jobs("notifications")
+    assert len(sink.messages) == mails
 
 
 def test_an_email_that_waits_is_not_sent_any_more_once_it_was_unsubscribed_from(
