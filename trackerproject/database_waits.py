@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 import psycopg2
-from django.db import connections
+from django.db import OperationalError, connections
 from psycopg2.extensions import connection, cursor
 
 R = TypeVar("R")
@@ -24,15 +24,6 @@ R = TypeVar("R")
 LOOK_SECONDS = 1.0
 # Django asks this on a connection that a request before used, and opens another one where it fails.
 HEALTH_CHECK = "SELECT 1"
-
-
-class _Check(threading.local):
-    """The last health check of this thread: whether it waited for about as long as a request may."""
-
-    has_waited = False
-
-
-_check = _Check()
 
 
 class _Watch:
@@ -71,10 +62,6 @@ class WatchedConnection(connection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self.waits_since: float | None = None
-        has_waited, _check.has_waited = _check.has_waited, False
-        if has_waited:
-            # The request has had its time, and would wait once more: PgBouncer takes connections while no server is free.
-            raise psycopg2.OperationalError("PostgreSQL gave no answer to the check of a connection.")
         super().__init__(*args, **options)
         _watch.add(self)
 
@@ -110,8 +97,11 @@ class WatchedCursor(cursor):
         began = time.monotonic()
         try:
             self.connection.within_the_time(super().execute, *args, **options)
-        except psycopg2.Error:
-            _check.has_waited = args[0] == HEALTH_CHECK and time.monotonic() - began > _watch.most_seconds * 0.75
+        except psycopg2.Error as error:
+            if args[0] == HEALTH_CHECK and time.monotonic() - began > _watch.most_seconds * 0.75:
+                # Not the driver's error, after which Django opens another connection: the request has had its time, and
+                # would wait once more, for PgBouncer takes connections while no server is free.
+                raise OperationalError("PostgreSQL gave no answer to the check of a connection.") from error
             raise
 
     def executemany(self, *args: Any, **options: Any) -> None:

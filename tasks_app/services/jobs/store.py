@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -73,13 +74,12 @@ def store_finished(jobs: list[FinishedJob]) -> int:
     Raises DatabaseError and encoding errors.
     """
     if all(job.state == JobState.SUCCEEDED for job in jobs):
-        return _insert(jobs)
-    new: set[str] = set()
-    count = _insert(jobs, new)
+        return sum(_insert(rows) for rows in _encoded(jobs))
+    new = {job_id for rows in _encoded(jobs) for job_id in _insert_and_tell(rows)}
     # Another process may have stored the same end, or another one that counts.
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED and job.job_id in new]:
         _signal(not_done)
-    return count
+    return len(new)
 
 
 def _signal(jobs: list[FinishedJob]) -> None:
@@ -141,15 +141,27 @@ def _finished_job(*, id: UUID, state: str, retry_of: UUID | None, parent_id: UUI
     )
 
 
-def _insert(jobs: list[FinishedJob], new: set[str] | None = None) -> int:
-    """Write the rows and return how many were new, whose ids go to `new`."""
+def _encoded(jobs: list[FinishedJob]) -> Iterator[str]:
+    """Yield the rows of all jobs in as few parameters as are small enough."""
     encoded = msgspec.json.encode(jobs)
     if len(encoded) > MAX_STATEMENT_BYTES and len(jobs) > 1:
         half = len(jobs) // 2
-        return _insert(jobs[:half], new) + _insert(jobs[half:], new)
+        yield from _encoded(jobs[:half])
+        yield from _encoded(jobs[half:])
+    else:
+        yield encoded.decode()
+
+
+def _insert(rows: str) -> int:
+    """Write the rows; return how many were new."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_INSERT if new is None else _INSERT_AND_TELL, [encoded.decode()])
+        cursor.execute(_INSERT, [rows])
         count: int = cursor.rowcount
-        if new is not None:
-            new.update(job_id for (job_id,) in cursor.fetchall())
     return count
+
+
+def _insert_and_tell(rows: str) -> list[str]:
+    """Write the rows; return the ids of those that were new."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_INSERT_AND_TELL, [rows])
+        return [job_id for (job_id,) in cursor.fetchall()]
