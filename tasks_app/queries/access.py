@@ -65,6 +65,7 @@ def owned(right: Right) -> Right:
 
 VIEW_FLEETS, VIEW_DEVICES, VIEW_POSITIONS = to_view("fleet"), to_view("device"), to_view("position")
 VIEW_GEOFENCES, VIEW_EVENTS = to_view("geofence"), to_view("event")
+ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
 CHANGE_DEVICES = Right(FleetRole.MANAGER, "tasks_app.change_device")
 # Rights that concern the user's own things only.
 OWN = Right(None, None, is_own=True)

@@ -20,12 +20,11 @@ from tasks_app.api.fields import IdField, StrictSerializer
 from tasks_app.api.permissions import device_for, fleet_for
 from tasks_app.api.rows import saved
 from tasks_app.api.schema import ErrorSerializer, describe
-from tasks_app.models import Device, FleetRole
-from tasks_app.queries.access import CHANGE_DEVICES, Right
+from tasks_app.models import Device
+from tasks_app.queries.access import ADD_DEVICES, CHANGE_DEVICES
 from tasks_app.services.transactions import run_in_transaction
 
 MAX_DEVICES = 500
-ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
 
 
 class BulkBody(StrictSerializer):

@@ -19,13 +19,12 @@ from tasks_app.api.errors import ApiError
 from tasks_app.api.fields import StrictSerializer, TimestampField
 from tasks_app.api.permissions import device_for, fleet_for, refusal
 from tasks_app.api.schema import describe
-from tasks_app.models import FleetRole, PositionUpload
+from tasks_app.models import PositionUpload
 from tasks_app.models.fleets import validate_time_zone
 from tasks_app.models.uploads import UploadFormat, UploadState
-from tasks_app.queries.access import SEND_POSITIONS, Right, has_everywhere, visible_fleets
+from tasks_app.queries.access import ADD_DEVICES, SEND_POSITIONS, Right, has_everywhere, visible_fleets
 from tasks_app.services.intake import IMPORT_TASK, InvalidUpload, create_upload
 
-ADD_DEVICES = Right(FleetRole.MANAGER, "tasks_app.add_device")
 
 
 class ImportForm(StrictSerializer):

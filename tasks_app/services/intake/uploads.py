@@ -38,6 +38,7 @@ from tasks_app.exceptions import FileNotStored
 from tasks_app.ingest.errors import BodyError
 from tasks_app.models import Device, Fleet, Job, PositionUpload
 from tasks_app.models.uploads import UploadState
+from tasks_app.queries.access import ADD_DEVICES, has_right
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,8 @@ def import_upload(*, upload_id: int, now: datetime) -> dict[str, Any]:
     with _Ending(upload):
         if upload.requested_by is None or not upload.requested_by.is_active:
             raise PermanentError(_("Who uploaded the file is not a user any more."))
+        if upload.fleet is not None and not has_right(upload.requested_by, upload.fleet, ADD_DEVICES):
+            raise PermanentError(_("Who uploaded the file may not add devices to the fleet any more."))
         _import(upload, now)
     return {"upload_id": upload_id, "state": upload.state, **upload.counts}
 

@@ -300,6 +300,16 @@ def test_an_import_whose_sender_was_locked_out_stores_nothing(upload, operator):
     assert not Position.objects.exists()
 
 
+def test_an_import_whose_sender_may_add_no_devices_any_more_makes_none(operator, fleet, device):
+    new = file(CSV.replace(b"van-1", b"new-1"))
+    upload = create_upload(file=new, requested_by=operator, fleet=fleet)
+    with pytest.raises(PermanentError, match="add devices"):
+        import_upload(upload_id=upload.pk, now=timezone.now())
+    assert not Device.objects.filter(unique_id="new-1").exists()
+    upload.refresh_from_db()
+    assert (upload.state, upload.file.name) == ("failed", "")
+
+
 def test_a_lost_file_is_an_error_of_its_own(upload, storage):
     for path in stored_files(storage):
         path.unlink()
