@@ -110,7 +110,8 @@ def has_right(user: AnyUser, fleet: Fleet | None, right: Right) -> bool:
     """Whether `user` has this right in the fleet; for what belongs to no fleet, everywhere."""
     if fleet is None or has_everywhere(user, right):
         return has_everywhere(user, right)
-    return user.is_authenticated and fleet.memberships.filter(user=user, role__in=right.roles).exists()
+    is_someone = user.is_authenticated and user.is_active
+    return is_someone and fleet.memberships.filter(user=user, role__in=right.roles).exists()
 
 
 def rights_somewhere(user: AnyUser, rights: Collection[Right]) -> set[Right]:

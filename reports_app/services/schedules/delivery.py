@@ -69,7 +69,7 @@ def deliver_run(run_id: int, *, now: datetime) -> dict[str, Any]:
 
 def _problem_of_run(run: ReportScheduleRun, ready: Sequence[Report], reports: Sequence[Report]) -> str:
     owner, fleet = run.schedule.owner, run.schedule.fleet
-    if not owner.is_active or not has_right(owner, fleet, ADD_SCHEDULES):
+    if not has_right(owner, fleet, ADD_SCHEDULES):
         return _("Its owner is no longer an operator of the fleet.")
     if not ready:
         return next((report.error for report in reports if report.error), "") or _("It has no report.")

@@ -170,7 +170,7 @@ def _emails_problem(chosen: Chosen, editor: Any) -> str:
 
 def manages(user: Any, fleet: Fleet) -> bool:
     """Return whether `user` is a manager of the fleet, or staff that may change its report schedules."""
-    return user.is_active and has_right(user, fleet, CHANGE_SCHEDULES)
+    return has_right(user, fleet, CHANGE_SCHEDULES)
 
 
 def readers_among(people: Collection[Any], fleet: Fleet) -> set[Any]:

@@ -140,7 +140,7 @@ def _start(run: ReportScheduleRun, now: datetime) -> ReportScheduleRun:
 def _request_reports(run: ReportScheduleRun) -> list[Report]:
     """Request one report per kind, or per device for kinds about one device, of the devices that the owner may see now."""
     schedule = run.schedule
-    if not schedule.owner.is_active or not has_right(schedule.owner, schedule.fleet, ADD_SCHEDULES):
+    if not has_right(schedule.owner, schedule.fleet, ADD_SCHEDULES):
         raise InvalidReport("owner_without_fleet", _("Its owner is no longer an operator of the fleet."))
     span: dict[str, Any] = {"range_start": run.range_start, "range_end": run.range_end, "requested_by": schedule.owner}
     devices = list(schedule.devices.filter(fleet=schedule.fleet).order_by("name", "pk"))

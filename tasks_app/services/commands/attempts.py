@@ -259,7 +259,7 @@ def _may_still_send(command: Command) -> bool:
     user = command.requested_by
     if user is None:
         return True
-    return user.is_active and all(has_right(user, command.device.fleet, one) for one in rights_to_send(command.type))
+    return all(has_right(user, command.device.fleet, one) for one in rights_to_send(command.type))
 
 
 def _expired(command: Command, at: datetime) -> SendOutcome | None:

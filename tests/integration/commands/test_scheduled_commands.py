@@ -116,6 +116,14 @@ def test_a_job_of_a_person_who_lost_the_right_is_refused(device, operator):
         run(device, operator, type="reboot")
 
 
+def test_a_job_of_a_person_whose_account_is_closed_is_refused(device, operator):
+    operator.is_active = False
+    operator.save()
+    with pytest.raises(PermanentError):
+        run(device, operator, type="position_request")
+    assert not Command.objects.exists()
+
+
 def test_ended_commands_go_with_the_events_of_their_time(device, operator, wire):
     old, waiting, young = (ask(device, operator) for _number in range(3))
     send(old, wire)
