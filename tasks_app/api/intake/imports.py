@@ -26,7 +26,6 @@ from tasks_app.queries.access import ADD_DEVICES, SEND_POSITIONS, Right, has_eve
 from tasks_app.services.intake import IMPORT_TASK, InvalidUpload, create_upload
 
 
-
 class ImportForm(StrictSerializer):
     """A file and how to read it."""
 
