@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, datetime
 
 from django import template
@@ -14,6 +13,8 @@ from django.utils.translation import gettext as _
 from notifications_app.templatetags.alarm_names import alarm_words
 from tasks_app.geo.units import Units, in_unit, unit_symbol
 from tasks_app.queries.commands import command_state_label, command_type_label, reason_text
+from tasks_app.web.intervals_left import distance_left, left
+from tasks_app.web.quantities import format_number
 
 register = template.Library()
 
@@ -38,6 +39,8 @@ register.filter("alarm_words", alarm_words)
 register.filter("command_type", command_type_label)
 register.filter("command_state", command_state_label)
 register.filter("command_reason", reason_text)
+register.filter("distance_left", distance_left)
+register.filter("left", left)
 
 
 @register.filter
@@ -63,13 +66,13 @@ def _dated(at: date, pattern: str) -> str:
 @register.filter
 def speed(kph: float, units: Units) -> str:
     """A speed in the recipient's unit: `101 km/h`, `63 mph`."""
-    return f"{_number(in_unit(kph, units.speed))} {unit_symbol(units.speed)}"
+    return f"{format_number(in_unit(kph, units.speed))} {unit_symbol(units.speed)}"
 
 
 @register.filter
 def distance(kilometers: float, units: Units) -> str:
     """A distance in the recipient's unit: `1,235 km`, `767 mi`."""
-    return f"{_number(in_unit(kilometers, units.distance))} {unit_symbol(units.distance)}"
+    return f"{format_number(in_unit(kilometers, units.distance))} {unit_symbol(units.distance)}"
 
 
 @register.filter
@@ -77,32 +80,3 @@ def driven(meters: float, units: Units) -> str:
     """The distance of one trip in the recipient's unit: `0.4 km`, `17.3 km`, `10.7 mi`."""
     value = number_format(in_unit(meters / 1000, units.distance), 1, use_l10n=True, force_grouping=True)
     return f"{value} {unit_symbol(units.distance)}"
-
-
-@register.filter
-def distance_left(kilometers: float, units: Units) -> str:
-    """The rest of an interval of distance, or the excess over it."""
-    words = _("%(amount)s over") if kilometers <= 0 else _("%(amount)s left")
-    return words % {"amount": distance(abs(kilometers), units)}
-
-
-@register.filter
-def left(number: float, unit: str) -> str:
-    """The rest of an interval, or the excess over it; `unit` is h or days."""
-    amount = abs(round(number))
-    words = _WORDS_OVER[unit](amount) if number <= 0 else _WORDS_LEFT[unit](amount)
-    return words % {"n": _number(amount)}
-
-
-def _number(value: float) -> str:
-    return number_format(round(value), use_l10n=True, force_grouping=True)
-
-
-_WORDS_LEFT: dict[str, Callable[[int], str]] = {
-    "h": lambda n: ngettext("%(n)s hour left", "%(n)s hours left", n),
-    "days": lambda n: ngettext("%(n)s day left", "%(n)s days left", n),
-}
-_WORDS_OVER: dict[str, Callable[[int], str]] = {
-    "h": lambda n: ngettext("%(n)s hour over", "%(n)s hours over", n),
-    "days": lambda n: ngettext("%(n)s day over", "%(n)s days over", n),
-}

@@ -11,13 +11,9 @@ from django.utils.translation import gettext as _
 from tasks_app.geo.units import Units
 from tasks_app.queries.commands import command_state_label, command_type_label, reason_text
 from tasks_app.utils.clock import exact_time
+from tasks_app.web.intervals_left import remaining_text
 from tasks_app.web.quantities import METRIC, format_distance, format_number, format_seconds, format_speed
 
-_INTERVALS: dict[str, Callable[[], str]] = {
-    "kilometers": lambda: _("%s km left"),
-    "engine_hours": lambda: _("%s h left"),
-    "days": lambda: _("%s days left"),
-}
 # In the order in which they are shown; other names of `Event.data` are in a column of their own, or on the event's page.
 _WORDS: dict[str, Callable[[Any, Units], str]] = {
     "alarm": lambda text, units: str(text),
@@ -26,7 +22,7 @@ _WORDS: dict[str, Callable[[Any, Units], str]] = {
     "reason": lambda reason, units: reason_text(reason),
     "result": lambda text, units: str(text),
     "plan": lambda text, units: str(text),
-    "remaining": lambda left, units: remaining_text(left),
+    "remaining": remaining_text,
     "speed_kph": format_speed,
     "peak_kph": lambda kph, units: _("peak %s") % format_speed(kph, units),
     "speed_limit_kph": lambda kph, units: _("limit %s") % format_speed(kph, units),
@@ -43,8 +39,3 @@ _WORDS: dict[str, Callable[[Any, Units], str]] = {
 def event_details(data: dict[str, Any], units: Units = METRIC) -> list[str]:
     """Return the quantities of `Event.data` (see the model) with their units, those that are there."""
     return [words(data[name], units) for name, words in _WORDS.items() if data.get(name) not in (None, "")]
-
-
-def remaining_text(left: dict[str, float]) -> str:
-    """Return what is left of the intervals of a maintenance plan: "900 km left, 12 days left"."""
-    return ", ".join(_INTERVALS[unit]() % format_number(left[unit]) for unit in _INTERVALS if unit in left)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import translation
 
+from tasks_app.geo.units import DistanceUnit, Units
 from tasks_app.web.event_details import event_details
 
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -28,7 +29,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"plan_id": 1, "plan": "Oil", "remaining": {"kilometers": -1200.4, "days": 3.0}},
-        "Oil · -1,200 km left, 3 days left",
+        "Oil · 1,200 km over, 3 days left",
     ),
     ({"speed_kph": None}, ""),
 ]
@@ -37,6 +38,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("data", "words"), CASES)
 def test_it_says_the_quantities_with_their_units(data: dict[str, Any], words: str) -> None:
     assert " · ".join(event_details(data)) == words
+
+
+def test_what_is_left_of_an_interval_is_in_the_readers_unit() -> None:
+    data = {"remaining": {"kilometers": 161.0, "engine_hours": 1.2, "days": -1.0}}
+    assert event_details(data, Units(distance=DistanceUnit.MI)) == ["100 mi left, 1 hour left, 1 day over"]
 
 
 def test_it_writes_numbers_as_the_reader_does() -> None:

@@ -11,20 +11,21 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
+from tasks_app.geo.units import Units
 from tasks_app.ingest.trackers.registry import PROTOCOLS
-from tasks_app.models import Device, DeviceAccess, DeviceState, DeviceStatus, MaintenancePlan, MaintenanceStatus
+from tasks_app.models import Device, DeviceAccess, DeviceState, DeviceStatus, MaintenancePlan
 from tasks_app.pages.device.places import place_or_nearest
 from tasks_app.queries.access import VIEW_EVENTS, has_right, to_view
 from tasks_app.queries.day_timeline import last_event
 from tasks_app.queries.trackers import session_of
 from tasks_app.services.devices import maintenance_due
 from tasks_app.utils.clock import exact_time_with_zone
-from tasks_app.web.event_details import event_details, remaining_text
+from tasks_app.web.event_details import event_details
+from tasks_app.web.intervals_left import remaining_text
 from tasks_app.web.quantities import MISSING, format_distance, format_speed, units_of
 
 DRIVER = "driverUniqueId"
 VIEW_PLANS = to_view("maintenanceplan")
-_RANK = {MaintenanceStatus.OK: 0, MaintenanceStatus.DUE_SOON: 1, MaintenanceStatus.DUE: 2}
 
 
 def now_context(request: HttpRequest, device: Device) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _other_facts(request: HttpRequest, device: Device, state: DeviceState | None
     if has_right(request.user, device.fleet, VIEW_EVENTS):
         facts.append((_("Last event"), _last_event(request, device)))
     if has_right(request.user, device.fleet, VIEW_PLANS):
-        facts.append((_("Next maintenance"), _next_maintenance(device, state)))
+        facts.append((_("Next maintenance"), _next_maintenance(device, state, units_of(request))))
     return facts
 
 
@@ -92,12 +93,12 @@ def _last_event(request: HttpRequest, device: Device) -> str:
     return f"{text} ({date_format(timezone.localtime(event.occurred_at), 'SHORT_DATETIME_FORMAT')})"
 
 
-def _next_maintenance(device: Device, state: DeviceState | None) -> str:
+def _next_maintenance(device: Device, state: DeviceState | None, units: Units) -> str:
     """Return the plan that is used up most, with what is left of it."""
     plans = MaintenancePlan.objects.filter(device=device, is_active=True)
     state, now = state or DeviceState(device=device), timezone.now()
     found = [(plan, maintenance_due(plan, state, now=now)) for plan in plans]
     if not found:
         return MISSING
-    plan, due = max(found, key=lambda pair: (_RANK[pair[1].status], -min(pair[1].remaining.values(), default=0.0)))
-    return f"{plan.name}: {remaining_text(due.remaining)}"
+    plan, due = max(found, key=lambda pair: pair[1].share)
+    return f"{plan.name}: {remaining_text(due.remaining, units)}"

@@ -12,9 +12,13 @@ _RANK = {MaintenanceStatus.OK: 0, MaintenanceStatus.DUE_SOON: 1, MaintenanceStat
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceDue:
-    """`remaining` per interval of the plan, under kilometers, engine_hours, days; negative when overdue."""
+    """`share` is how much is used up of the interval of which most is, 1 when due.
+
+    `remaining` per interval of the plan, under kilometers, engine_hours, days; negative when overdue.
+    """
 
     status: MaintenanceStatus
+    share: float
     remaining: dict[str, float]
 
 
@@ -29,7 +33,7 @@ def maintenance_due(plan: MaintenancePlan, state: DeviceState, *, now: datetime)
     intervals = {unit: interval for unit, interval in every.items() if interval}
     share = max((used[unit] / interval for unit, interval in intervals.items()), default=0.0)
     remaining = {unit: round(interval - used[unit], 1) for unit, interval in intervals.items()}
-    return MaintenanceDue(_status(share, plan.due_soon_percent), remaining)
+    return MaintenanceDue(_status(share, plan.due_soon_percent), share, remaining)
 
 
 def is_worse(status: str, before: str) -> bool:

@@ -177,6 +177,15 @@ def test_the_page_begins_with_now(member, device):
     assert "Oil: 30 days left" in text
 
 
+def test_the_next_maintenance_is_that_of_the_plan_that_is_used_up_most(member, device, operator):
+    NotificationPreference.objects.filter(user=operator).update(distance_unit="mi")
+    DeviceState.objects.create(device=device, odometer_meters=8_390_660)
+    plans = MaintenancePlan.objects
+    plans.create(device=device, name="Tyres", every_kilometers=10_000, last_done_at=timezone.now())
+    plans.create(device=device, name="Wash", every_days=30, last_done_at=timezone.now())
+    assert "Tyres: 1,000 mi left" in text_of(member.get(url("device", device.pk)))
+
+
 def test_the_replay_is_within_its_tolerance_and_in_the_readers_unit(member, device, operator):
     drive(device)
     body = member.get(url("device_replay", device.pk, date="2026-03-02")).json()
