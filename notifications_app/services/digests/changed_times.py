@@ -1,4 +1,4 @@
-"""What waits for a person's times (quiet hours, digests) when these are changed, or the time zone is."""
+"""Changed times of a person (quiet hours, digests, the time zone): what waits for them is moved."""
 
 from __future__ import annotations
 
