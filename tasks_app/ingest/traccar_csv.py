@@ -11,6 +11,7 @@ and booleans as the database writes them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -41,6 +42,8 @@ BOOLEANS = dict.fromkeys(TRUE, True) | dict.fromkeys(FALSE, False)
 # As PostgreSQL and MySQL write FALSE; a bit of MySQL is a NUL, which its client escapes.
 INVALID = {*FALSE, "f", "0", "\x00", "\\0"}
 NULLS = {"null", "\\n"}
+# Columns of other programs, which name times as Traccar does; Traccar writes no unit.
+_OF_OTHERS = re.compile(r"timestamp|lat|lon|lng|device_id|unique_id|imei|(?:speed|altitude|accuracy)\s*[_(\[].*")
 
 
 def iter_fixes(
@@ -68,7 +71,7 @@ def is_traccar(path: Path) -> bool:
     """Whether a CSV file is Traccar's export, by the names of its columns. Raises as `open_table`."""
     with open_table(path) as table:
         names = {name.lower() for name in table.names}
-    return "fixtime" in names and not names & {"timestamp", "lat", "lon", "lng"}
+    return "fixtime" in names and ("servertime" in names or not any(map(_OF_OTHERS.fullmatch, names)))
 
 
 def _place(names: list[str], wanted: str) -> int | None:

@@ -113,6 +113,23 @@ def test_attributes_that_are_no_object_are_left_out_and_counted(read):
     assert (fix.attributes, fix.unknown) == ({}, ("attributes",))
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "device_id,fixTime,latitude,longitude,speed",
+        "imei,fixTime,latitude,longitude,speed",
+        "deviceId,fixTime,latitude,longitude,speed_kph",
+        "uniqueId,fixTime,latitude,longitude,Speed (km/h)",
+    ],
+)
+def test_a_time_that_is_named_as_traccars_does_not_make_speeds_knots(tmp_path, names):
+    path = tmp_path / "own.csv"
+    path.write_text(f"{names}\nv,2020-01-01T00:00:00Z,1.5,2.5,36\n")
+    assert format_of(path) == "csv"
+    (fix,) = parser_for(path)(path, now=NOW)
+    assert (fix.device_id, fix.speed_kph) == ("v", 36.0)
+
+
 def test_it_says_which_columns_are_missing(read):
     with pytest.raises(BodyError, match="latitude, longitude"):
         read("id,deviceId,fixTime\n1,2,3\n")
