@@ -41,6 +41,7 @@ JOINED: dict[str, tuple[str, ...]] = {
         "admin/js/core.js",
         "admin/js/actions.js",
         "tasks_app/labels.js",
+        "tasks_app/reachable.js",
         "tasks_app/once.js",
     ),
     # Of forms: rows found by typing, related objects in a window of their own.

@@ -158,6 +158,29 @@ def test_who_goes_through_a_form_by_keyboard_sees_where_they_are(visit):
     assert set(found) == {None}
 
 
+def test_menus_open_and_close_by_keyboard(visit, device):
+    visit.log_in()
+    visit.open("admin:tasks_app_device_changelist")
+    filters = visit.page.get_by_role("button", name="Filters")
+    filters.press("Enter")
+    expect(visit.page.locator("#changelist-filter :focus")).to_be_visible()
+    visit.page.keyboard.press("Escape")
+    expect(filters).to_be_focused()
+    person = visit.page.locator("#nav-sidebar").get_by_role("button", name="staff")
+    person.press("Space")
+    visit.page.get_by_role("button", name="Log out").press("Enter")
+    expect(visit.page.get_by_label("Username")).to_be_visible()
+
+
+def test_boxes_are_told_apart_on_paper(visit):
+    visit.log_in()
+    visit.page.emulate_media(media="print")
+    visit.open("admin:notifications_app_rule_add")
+    box = visit.page.get_by_label("Overspeed", exact=True)
+    assert box.evaluate("box => getComputedStyle(box, '::after').content") == "none"
+    expect(visit.page.locator("#submit-row")).to_be_hidden()
+
+
 def test_boxes_are_told_apart_where_the_device_chooses_the_colours(visit):
     visit.log_in()
     visit.page.emulate_media(forced_colors="active")
