@@ -18,6 +18,9 @@ class UploadState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+UNFINISHED = (UploadState.PENDING, UploadState.RUNNING)
+
+
 class UploadFormat(models.TextChoices):
     AUTO = "", _("By its name and content")
     CSV = "csv", "CSV"

@@ -24,7 +24,7 @@ from tasks_app.models import (
     QueueAction,
     StorageSample,
 )
-from tasks_app.models.uploads import UploadState
+from tasks_app.models.uploads import UNFINISHED
 from tasks_app.queries.retention import days_to_keep
 from tasks_app.services.accounts import remove_forgotten_users
 from tasks_app.services.audit import prune_audit
@@ -38,7 +38,6 @@ from tasks_app.services.cleanup.runs import (
     run_exclusively,
 )
 
-_ENDED = [UploadState.DONE, UploadState.FAILED]
 # Kind of retention -> the rows of it that are older than a moment, oldest first in a field.
 _Rows = Callable[[datetime], QuerySet[Any]]
 _KINDS: tuple[tuple[str, str, _Rows], ...] = (
@@ -46,7 +45,7 @@ _KINDS: tuple[tuple[str, str, _Rows], ...] = (
     ("filtered", "pk", lambda at: FilteredFix.objects.filter(received_at__lt=at)),
     ("filter_counts", "pk", lambda at: FilterCount.objects.filter(day__lt=at.date())),
     ("device_days", "pk", lambda at: DeviceDay.objects.filter(day__lt=at.date())),
-    ("uploads", "pk", lambda at: PositionUpload.objects.filter(created_at__lt=at, state__in=_ENDED, file="")),
+    ("uploads", "pk", lambda at: _ended_uploads().filter(created_at__lt=at)),
     ("audit", "pk", lambda at: JobAction.objects.filter(created_at__lt=at)),
     ("audit", "created_at", lambda at: BulkAction.objects.filter(created_at__lt=at)),
     ("audit", "pk", lambda at: QueueAction.objects.filter(created_at__lt=at)),
@@ -76,6 +75,11 @@ def remove_old_history(*, now: datetime, dry_run: bool = False, max_seconds: flo
         return {}
 
     return run_exclusively("old_history", work, dry_run=dry_run, max_seconds=max_seconds)
+
+
+def _ended_uploads() -> QuerySet[PositionUpload]:
+    """Return the imports that no job takes up again: one that failed may, while it has its file."""
+    return PositionUpload.objects.exclude(state__in=UNFINISHED).filter(file="")
 
 
 def _remove_audit(before: datetime, run: Run) -> None:

@@ -37,7 +37,7 @@ from tasks_app.engine.records import FinishedJob
 from tasks_app.exceptions import FileNotStored
 from tasks_app.ingest.errors import BodyError
 from tasks_app.models import Device, Fleet, Job, PositionUpload
-from tasks_app.models.uploads import UploadState
+from tasks_app.models.uploads import UNFINISHED, UploadState
 from tasks_app.queries.access import ADD_DEVICES, has_right
 from tasks_app.services.intake.imports import ImportSummary, estimate_fixes, import_file
 
@@ -203,7 +203,7 @@ def _enqueue(upload: PositionUpload) -> None:
 
 
 def _unfinished() -> Any:
-    return PositionUpload.objects.filter(state__in=[UploadState.PENDING, UploadState.RUNNING])
+    return PositionUpload.objects.filter(state__in=UNFINISHED)
 
 
 def _claim(upload: PositionUpload) -> bool:

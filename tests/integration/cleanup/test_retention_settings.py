@@ -118,6 +118,14 @@ def test_each_kind_of_history_goes_by_its_own_setting(device, staff):
             model.objects.all().delete()
 
 
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+def test_an_import_that_ended_is_history_however_it_ended(state):
+    PositionUpload.objects.create(name="a.csv", size_bytes=1, state=state, job_id=uuid4())
+    PositionUpload.objects.update(created_at=ago(1000))
+    remove_old_history(now=NOW)
+    assert not PositionUpload.objects.exists()
+
+
 def test_an_import_that_goes_on_is_no_history(staff):
     upload = PositionUpload.objects.create(name="a.csv", size_bytes=1, state="running", job_id=uuid4(), file="x")
     PositionUpload.objects.update(created_at=ago(1000))
