@@ -95,6 +95,12 @@ def count_by_status(devices: QuerySet[Device]) -> dict[DeviceStatus, int]:
     }
 
 
+def devices_of_status(devices: QuerySet[Device], status: str) -> QuerySet[Device]:
+    """Those of `devices` in this status; one that was never heard of has no state, and is unknown."""
+    has_it = Q(state__status=status)
+    return devices.filter(has_it | Q(state=None) if status == DeviceStatus.UNKNOWN else has_it)
+
+
 def devices_named(devices: QuerySet[Device], text: str) -> QuerySet[Device]:
     """Those of `devices` with this identifier or whole name; without any, those with all its words in either."""
     exact = devices.filter(Q(unique_id=text) | Q(name__iexact=text))

@@ -25,6 +25,7 @@ from tasks_app.admin.fleets import DeviceFiltersInline
 from tasks_app.admin.model_admin import ChangeList, ModelAdmin
 from tasks_app.admin.resources import DeviceResource
 from tasks_app.models import Device, DeviceState, DeviceStatus, Geofence, Position
+from tasks_app.queries.devices import devices_of_status
 
 LATEST_POSITIONS = 50
 STATE_ROWS = (
@@ -37,7 +38,7 @@ STATE_ROWS = (
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """By status; a device that never reported has no state row and counts as unknown."""
+    """By status."""
 
     title = _("status")
     parameter_name = "status"
@@ -46,9 +47,7 @@ class StatusFilter(admin.SimpleListFilter):
         return list(DeviceStatus.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:
-        if self.value() == DeviceStatus.UNKNOWN:
-            return queryset.exclude(state__status__in=[DeviceStatus.ONLINE, DeviceStatus.OFFLINE])
-        return queryset.filter(state__status=self.value()) if self.value() else queryset
+        return devices_of_status(queryset, self.value()) if self.value() else queryset
 
 
 class DeviceChangeList(ChangeList):

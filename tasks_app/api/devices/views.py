@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,8 +24,8 @@ from tasks_app.api.rows import deleted, saved
 from tasks_app.api.schema import describe
 from tasks_app.api.sparse import fields_query
 from tasks_app.models import Device, DeviceState, DeviceStatus, FleetRole
-from tasks_app.queries.access import CHANGE_DEVICES, VIEW_DEVICES, Right, visible_devices
-from tasks_app.queries.devices import latest_position, nearest_devices
+from tasks_app.queries.access import ADD_DEVICES, CHANGE_DEVICES, VIEW_DEVICES, Right, visible_devices
+from tasks_app.queries.devices import devices_of_status, latest_position, nearest_devices
 
 # Half way round the Earth: the farthest two places can be from each other.
 FARTHEST_METERS = 20_037_508.0
@@ -100,7 +101,11 @@ class DeviceFilters(Filters):
     fleet = by_id("fleet_id")
     unique_id = by_text("unique_id", max_length=128)
     name = by_text("name", max_length=100, lookup="icontains", help_text="A part of it.")
-    status = by_choice(DeviceStatus.choices, "state__status")
+    status = by_choice(DeviceStatus.choices, method="of_status")
+
+    def of_status(self, rows: QuerySet[Device], name: str, value: str) -> QuerySet[Device]:
+        """Find the devices that are shown with this status."""
+        return devices_of_status(rows, value)
 
 
 DEVICES = RowList(
@@ -123,7 +128,7 @@ class NearestQuery(StrictSerializer):
 class DeviceListView(ApiView):
     """The devices the caller sees, newest first."""
 
-    rights = {"GET": VIEW_DEVICES, "POST": Right(FleetRole.MANAGER, "tasks_app.add_device")}
+    rights = {"GET": VIEW_DEVICES, "POST": ADD_DEVICES}
 
     @describe(
         "List devices",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from tasks_app.models import Device, DeviceStatus, Fleet
 from tasks_app.pages.lists import FilterForm, numbered_page
 from tasks_app.queries.access import VIEW_DEVICES, VIEW_POSITIONS, rights_somewhere, visible_devices, visible_fleets
-from tasks_app.queries.devices import devices_with_words
+from tasks_app.queries.devices import devices_of_status, devices_with_words
 
 # What a row shows: the state has large columns besides.
 _COLUMNS = (
@@ -47,14 +47,8 @@ class DeviceFilters(FilterForm):
         if chosen["fleet"]:
             found = found.filter(fleet=chosen["fleet"])
         if chosen["status"]:
-            found = found.filter(_has_status(chosen["status"]))
+            found = devices_of_status(found, chosen["status"])
         return found
-
-
-def _has_status(status: str) -> Q:
-    """A device that was never heard of has no state, and is unknown."""
-    has_it = Q(state__status=status)
-    return has_it | Q(state__isnull=True) if status == DeviceStatus.UNKNOWN else has_it
 
 
 @login_required

@@ -226,3 +226,13 @@ def test_it_lists_in_a_bounded_number_of_queries(api, fleet, make_device, django
     device = Device.objects.latest("id")
     with django_assert_num_queries(2):
         api.get(f"/api/devices/{device.pk}")
+
+
+@pytest.mark.parametrize("status", ["unknown", "online", "offline"])
+def test_devices_are_found_by_the_status_that_they_show(api, make_device, status):
+    make_device()
+    for known in ("unknown", "online", "offline"):
+        DeviceState.objects.create(device=make_device(), status=known)
+    shown = api.get("/api/devices").json()["results"]
+    found = api.get(f"/api/devices?status={status}").json()["results"]
+    assert found == [one for one in shown if one["status"] == status]
