@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -41,3 +42,7 @@ class NotificationPreferenceAdmin(ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     autocomplete_fields = ("user",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: NotificationPreference | None = None) -> tuple[str, ...]:
+        """Keep the person of stored preferences: with another one they would be stored in place of that one's."""
+        return ("user",) if obj else ()

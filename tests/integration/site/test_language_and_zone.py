@@ -16,6 +16,7 @@ from reports_app.models import Report
 from reports_app.queries.reports import display_settings_of
 from tasks_app.models import Event, EventKind
 from tasks_app.utils.clock import exact_day, exact_time, zone_offset
+from tests.support.page_forms import inputs_of
 
 pytestmark = pytest.mark.django_db
 AT = datetime(2026, 11, 25, 2, 5, 9, tzinfo=UTC)
@@ -205,3 +206,16 @@ def test_large_numbers_are_grouped_as_the_language_does(language, text):
     template = Template("{% load quantities %}{{ many|grouped }} {{ few|grouped }} {{ none|grouped }}")
     with translation.override(language):
         assert template.render(Context({"many": 100_000, "few": -1_234, "none": 0})) == text
+
+
+def test_preferences_that_staff_change_stay_their_person_s(admin_client, make_user):
+    """The person is the key of the row: with another one that one's preferences were overwritten."""
+    ana, ben = (
+        NotificationPreference.objects.create(user=make_user(username=name), language=language)
+        for name, language in (("ana", "en"), ("ben", "pt-br"))
+    )
+    address = reverse("admin:notifications_app_notificationpreference_change", args=[ana.pk])
+    values = inputs_of(admin_client.get(address).content.decode(), "notificationpreference_form")
+    assert admin_client.post(address, {**values, "user": ben.pk, "speed_unit": "mph"}).status_code == 302
+    stored = NotificationPreference.objects.order_by("pk").values_list("user__username", "language", "speed_unit")
+    assert list(stored) == [("ana", "en", "mph"), ("ben", "pt-br", "kph")]
