@@ -47,7 +47,8 @@ class StatusFilter(admin.SimpleListFilter):
         return list(DeviceStatus.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Device]) -> QuerySet[Device]:
-        return devices_of_status(queryset, self.value()) if self.value() else queryset
+        status = self.value()
+        return devices_of_status(queryset, status) if status else queryset
 
 
 class DeviceChangeList(ChangeList):
