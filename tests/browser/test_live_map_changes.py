@@ -103,6 +103,32 @@ def test_the_focus_stays_on_a_device_when_one_before_it_goes(desk, device, make_
     expect(row(desk.page, "Van 2")).to_be_focused()
 
 
+def test_a_fleet_on_both_sides_of_the_180th_meridian_is_shown_together(desk, device, make_device):
+    now = datetime.now(UTC)
+    other = make_device(name="Van 2")
+    store_fixes([Fix(device.unique_id, now, -17.0, 179.9), Fix(other.unique_id, now, -17.0, -179.9)], now)
+    desk.open("live_map")
+    expect(row(desk.page, "Van 2")).to_be_visible()
+    desk.page.wait_for_function("() => document.querySelector('.tk-map').trackerMap.leaflet.getZoom() > 8")
+    width = """places => {
+        const { track } = document.querySelector(".tk-map").trackerMap;
+        track.setTrack(places);
+        track.setCursor(places[1]);
+        return track.bounds().getEast() - track.bounds().getWest();
+    }"""
+    assert desk.page.evaluate(width, [[-17.0, 179.9], [-17.0, -179.9], [-17.1, 179.8]]) < 1
+
+
+def test_a_map_says_at_once_that_the_device_is_offline(desk, device):
+    drive(device)
+    desk.open("live_map")
+    expect(row(desk.page, "Van 1")).to_be_visible()
+    desk.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    # It may be wrong about that: a moment later the connection is there again.
+    for said in ("Connection lost", "Live"):
+        expect(desk.page.locator("[data-part=connection]")).to_contain_text(said)
+
+
 MOVE = """() => {
     const { leaflet } = document.querySelector(".tk-map").trackerMap;
     const [{ lng }, zoom] = [leaflet.getCenter(), leaflet.getZoom()];

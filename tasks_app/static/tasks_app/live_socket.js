@@ -35,10 +35,12 @@ window.TrackerLive = (() => {
 
     function listen() {
       clearTimeout(silenceTimer);
-      silenceTimer = setTimeout(() => {
-        socket?.close();
-        lost(0);
-      }, SILENCE_MS);
+      silenceTimer = setTimeout(drop, SILENCE_MS);
+    }
+
+    function drop() {
+      socket?.close();
+      lost(0);
     }
 
     function lost(code) {
@@ -114,6 +116,7 @@ window.TrackerLive = (() => {
 
     const again = () => !document.hidden && !socket && ((pauseMs = FIRST_PAUSE_MS), connect());
     window.addEventListener("online", again);
+    window.addEventListener("offline", () => socket && drop());
     document.addEventListener("visibilitychange", again);
     connect();
   }

@@ -42,8 +42,13 @@
       this.redraw();
     },
 
+    // A fleet on both sides of the 180th meridian lies together: the narrower of both ways around.
     bounds() {
-      return L.latLngBounds(this._entries.map(({ device }) => [device.state.latitude, device.state.longitude]));
+      const places = this._entries.map(({ device }) => [device.state.latitude, device.state.longitude]);
+      const straight = L.latLngBounds(places);
+      const around = L.latLngBounds(places.map(([latitude, longitude]) => [latitude, longitude < 0 ? longitude + 360 : longitude]));
+      const width = (bounds) => (bounds.isValid() ? bounds.getEast() - bounds.getWest() : 0);
+      return width(around) < width(straight) ? around : straight;
     },
 
     // The device next to the middle of the map, for the keyboard.

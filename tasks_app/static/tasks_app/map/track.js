@@ -1,6 +1,14 @@
 // One device's way on a map, and a marker that moves along it.
 (() => {
   "use strict";
+  // The copy of a longitude that is nearest to another one: a way over the 180th meridian goes on.
+  const near = (longitude, other) => longitude + 360 * Math.round((other - longitude) / 360);
+
+  function unrolled(points) {
+    let last;
+    return points.map((point) => point && [point[0], (last = near(point[1], last ?? point[1]))]);
+  }
+
   // Points are [latitude, longitude]; null interrupts the line (no data, or a new trip).
   function pieces(points) {
     const found = [[]];
@@ -22,7 +30,7 @@
       shown = points;
       group.clearLayers();
       cursor = null;
-      const lines = pieces(points);
+      const lines = pieces(unrolled(points));
       if (!lines.length) return;
       const ink = TrackerMap.colours(element);
       group.addLayer(L.polyline(lines, { ...style, color: ink.link, weight: 4, opacity: 0.85, smoothFactor: 1.5 }));
@@ -38,9 +46,10 @@
         return;
       }
       const ink = TrackerMap.colours(element);
-      if (cursor) cursor.setLatLng(point);
+      const place = [point[0], group.getBounds().isValid() ? near(point[1], group.getBounds().getCenter().lng) : point[1]];
+      if (cursor) cursor.setLatLng(place);
       else {
-        cursor = L.circleMarker(point, { ...style, radius: 9, color: ink.strong, weight: 3, fillColor: ink.warn, fillOpacity: 1 });
+        cursor = L.circleMarker(place, { ...style, radius: 9, color: ink.strong, weight: 3, fillColor: ink.warn, fillOpacity: 1 });
         group.addLayer(cursor);
       }
     }
