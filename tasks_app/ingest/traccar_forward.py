@@ -107,7 +107,7 @@ def known_accuracy(accuracy: object) -> object:
 
 
 def attributes_of(position: dict[str, Any], event_type: str | None = None) -> object:
-    """What a position of Traccar says beside its quantities; what is no object is left for `make_fix` to judge."""
+    """Return the attributes of a position of Traccar; what is no object is left for `make_fix` to judge."""
     attributes = position.get("attributes")
     if attributes is not None and not isinstance(attributes, dict):
         return attributes

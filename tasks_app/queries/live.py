@@ -180,7 +180,7 @@ _GEOFENCES = """
 
 
 def geofence_marks_of(fleet_ids: Sequence[int]) -> dict[int, tuple[int, datetime | None]]:
-    """What is another one when a geofence of the fleet was made, changed or deleted: their number, and the last change."""
+    """Return marks that differ once a geofence of the fleet was made, changed or deleted: their number, and the last change."""
     with connection.cursor() as cursor:
         cursor.execute(_GEOFENCES, [list(fleet_ids)])
         return dict.fromkeys(fleet_ids, (0, None)) | {fleet_id: tuple(mark) for fleet_id, *mark in cursor.fetchall()}

@@ -1,4 +1,4 @@
-"""What is left of the intervals of a maintenance plan, as text for people."""
+"""Texts of the rest of the intervals of a maintenance plan."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def other_sessions_end(request: Any) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def token_add(request: HttpRequest) -> HttpResponse:
-    """Make a token and show it this once: it stands in this answer and nowhere else, so whoever comes again sees the list."""
+    """Make a token and show it this once: it stands in this answer and nowhere else, so a reload shows the list."""
     if request.method == "GET":
         return redirect("pages:access")
     form = TokenForm(request.POST)

@@ -75,7 +75,7 @@ def store_finished(jobs: list[FinishedJob]) -> int:
     """
     if all(job.state == JobState.SUCCEEDED for job in jobs):
         return sum(_insert(rows) for rows in _encoded(jobs))
-    new = {job_id for rows in _encoded(jobs) for job_id in _insert_and_tell(rows)}
+    new = {job_id for rows in _encoded(jobs) for job_id in _insert_new(rows)}
     # Another process may have stored the same end, or another one that counts.
     if not_done := [job for job in jobs if job.state != JobState.SUCCEEDED and job.job_id in new]:
         _signal(not_done)
@@ -160,7 +160,7 @@ def _insert(rows: str) -> int:
     return count
 
 
-def _insert_and_tell(rows: str) -> list[str]:
+def _insert_new(rows: str) -> list[str]:
     """Write the rows; return the ids of those that were new."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_INSERT_AND_TELL, [rows])
