@@ -6,18 +6,20 @@ import os
 import time
 import uuid
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from reports_app.models import Report, ReportFile, ReportState
+from reports_app.models import Report, ReportFile, ReportSchedule, ReportScheduleRun, ReportState
 from reports_app.services.files import delete_orphaned_files, export_report, orphans
 from reports_app.services.files.export import PARTIAL_FOLDER
 from reports_app.services.generation import sweep_stuck_reports
 from reports_app.services.requests import create_report
 from reports_app.services.requests.daily import generate_daily_reports
+from reports_app.services.retention import remove_old_reports
 from tasks_app.engine import JobState, enqueue
 from tasks_app.models import Fleet, Job
 from tests.support.reports import (
@@ -149,6 +151,23 @@ def test_retention_meets_exports_and_expiry_that_end_meanwhile(media, monkeypatc
     monkeypatch.setattr(orphans, "stored_files", lambda storage, folder: ["reports/2026/01/expired.json"])
     monkeypatch.setattr(Path, "iterdir", lambda folder: [folder / "ended"])
     assert delete_orphaned_files() == {"files": 0, "rows": 0, "partials": 0}
+
+
+def test_runs_of_report_schedules_go_with_what_was_asked_for_unless_they_go_on(fleet, operator):
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    schedule = ReportSchedule.objects.create(
+        name="x", owner=operator, fleet=fleet, kinds=["trips"], formats=["csv"], period="daily", local_time=clock(7),
+        time_zone="UTC",
+    )  # fmt: skip
+    for state, days in (("delivered", 401), ("failed", 402), ("running", 403), ("delivered", 399)):
+        at = now - timedelta(days=days)
+        run = ReportScheduleRun.objects.create(
+            schedule=schedule, state=state, due_at=at, range_start=at - timedelta(days=1), range_end=at
+        )
+        ReportScheduleRun.objects.filter(pk=run.pk).update(started_at=at)
+    assert remove_old_reports(now=now, dry_run=True)["rows"] == 2
+    assert remove_old_reports(now=now)["rows"] == 2
+    assert sorted(ReportScheduleRun.objects.values_list("state", flat=True)) == ["delivered", "running"]
 
 
 def test_the_cleanup_of_orphans_takes_report_files_along(device, run_jobs):
