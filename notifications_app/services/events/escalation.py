@@ -10,11 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from notifications_app.matching.match_results import Alert
 from notifications_app.models import Escalation, EscalationStep, Notification, Rule
+from notifications_app.queries.audience import read_people
 from notifications_app.queries.events import devices_of, event_value
 from notifications_app.queries.rules import rule_values
 from notifications_app.services.events.deferred import minutes_after
 from notifications_app.services.events.event_alerts import audience_of, rule_key, write_alerts
 from tasks_app.engine import current_job
+from tasks_app.models import Event
+from tasks_app.queries.access import visible_devices
 
 MAX_PER_RUN = 5000
 SUBJECT = _("Not acknowledged: %(subject)s")
@@ -43,7 +46,7 @@ def _escalate(escalation_id: int, *, now: datetime) -> int:
             return 0
         steps = EscalationStep.objects.filter(rule=row.rule_id, rule__is_active=True).order_by("after_minutes")
         left = list(steps.filter(after_minutes__gt=row.taken_minutes))
-        if not left or is_acknowledged(row.event_id):
+        if not left or is_acknowledged(row.event):
             row.delete()
             return 0
         due = [step for step in left if minutes_after(row.notified_at, step.after_minutes) <= now]
@@ -60,9 +63,13 @@ def look_at_escalations(rule_id: int, *, now: datetime) -> None:
     Escalation.objects.filter(rule=rule_id, rule__is_active=True, due_at__gt=now).update(due_at=now)
 
 
-def is_acknowledged(event_id: int) -> bool:
-    """Return whether a notification of this event was acknowledged."""
-    return Notification.objects.filter(event=event_id, acknowledged_at__isnull=False).exists()
+def is_acknowledged(event: Event) -> bool:
+    """Return whether a notification of this event was acknowledged by a person who may see its device.
+
+    Who left the fleet has the notification still, and ends nothing by it.
+    """
+    by = Notification.objects.filter(event=event.pk, acknowledged_at__isnull=False).values_list("user_id", flat=True)
+    return any(visible_devices(person).filter(pk=event.device_id).exists() for person in read_people(list(by)))
 
 
 def _wait_for_next(row: Escalation, taken: list[EscalationStep], left: list[EscalationStep]) -> None:

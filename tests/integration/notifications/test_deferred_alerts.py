@@ -288,6 +288,14 @@ def test_an_acknowledgement_ends_the_escalation(device, escalating, operator, bo
     assert Notification.objects.get(pk=number).read_at is not None
 
 
+def test_who_left_the_fleet_ends_no_escalation(device, escalating, operator):
+    record_events(device, EventKind.ALARM)
+    FleetMembership.objects.filter(user=operator).delete()
+    now = timezone.now()
+    assert acknowledge(user=operator, now=now, notification_ids=[Notification.objects.get().pk]) == 1
+    assert escalate_due(now=now + timedelta(minutes=11)) == 1
+
+
 @pytest.mark.parametrize(
     ("steps", "notified_after"),
     [
