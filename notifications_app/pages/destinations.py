@@ -14,10 +14,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from notifications_app.channels.base import InvalidDestination
 from notifications_app.forms import DestinationForm
 from notifications_app.models import Destination
 from notifications_app.queries.deliveries import latest_tests, own_destinations
-from notifications_app.services.destinations import TooManyTests, has_room, send_test, switch_on
+from notifications_app.services.destinations import TooManyDestinations, TooManyTests, send_test, switch_on
+from notifications_app.services.destinations import add_destination as store_destination
 
 
 class OwnDestinationForm(DestinationForm):
@@ -42,15 +44,25 @@ def destinations(request: HttpRequest) -> HttpResponse:
 def add_destination(request: Any) -> HttpResponse:
     """Add a destination; the signing secret of a webhook is shown this once."""
     form = OwnDestinationForm(request.POST or None, instance=Destination(user_id=request.user.pk), label_suffix="")
-    if request.method == "POST" and not has_room(request.user):
-        form.add_error(None, _("There is no room for more destinations: remove one first."))
-    if request.method == "POST" and form.is_valid():
-        saved: Destination = form.save()
+    if request.method == "POST" and form.is_valid() and (saved := _stored(form, request.user)) is not None:
         context = {"title": saved.name, "destination": saved, "secret": saved.secrets.get("signing_secret")}
         return render(request, "notifications_app/pages/destination_added.html", context)
     return render(
         request, "notifications_app/pages/destination_add.html", {"title": _("Add a destination"), "form": form}
     )
+
+
+def _stored(form: OwnDestinationForm, user: Any) -> Destination | None:
+    """Store the destination of a form; return None where it is refused, and say why in the form."""
+    try:
+        return store_destination(user=user, **{name: form.cleaned_data[name] for name in ("kind", "name", "url")})
+    except TooManyDestinations:
+        form.add_error(None, _("There is no room for more destinations: remove one first."))
+    except InvalidDestination as error:
+        form.add_error("url", str(error))
+    except ValidationError as error:  # Of two that were sent at once, the other one came first.
+        form.add_error(None, error.messages)
+    return None
 
 
 @require_POST

@@ -36,16 +36,11 @@ class TooManyDestinations(Exception):
     """A user has no room for more destinations."""
 
 
-def has_room(user: Any) -> bool:
-    """Whether `user` may add another destination."""
-    return Destination.objects.filter(user=user).count() < MAX_DESTINATIONS_PER_USER
-
-
 @transaction.atomic
 def add_destination(*, user: Any, kind: str, name: str, url: str) -> Destination:
     """Create a destination of `user`. Raises InvalidDestination, TooManyDestinations, ValidationError (name taken)."""
     _one_at_a_time(user)
-    if not has_room(user):
+    if Destination.objects.filter(user=user).count() >= MAX_DESTINATIONS_PER_USER:
         raise TooManyDestinations(TooManyDestinations.__doc__)
     destination = Destination(user=user, kind=kind, name=name)
     set_address(destination, url)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from axes.models import AccessLog
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
 from knox.models import AuthToken
@@ -192,6 +193,18 @@ def test_an_address_that_is_no_good_is_refused_beside_its_field(ana, text):
     assert "</script><b>" not in text_of(answer)
     assert answer.context["form"].errors
     assert not Destination.objects.exists()
+
+
+def test_a_destination_that_is_sent_twice_at_once_is_refused_in_a_sentence(ana):
+    def make_meanwhile(instance, **_signal):
+        Destination.objects.bulk_create([Destination(user_id=instance.user_id, kind="webhook", name="Mine")])
+
+    pre_save.connect(make_meanwhile, sender=Destination)
+    try:
+        answer = ana.post(url("destination_add"), HOOK)
+    finally:
+        pre_save.disconnect(make_meanwhile, sender=Destination)
+    assert "Another change came in between" in text_of(answer)
 
 
 PREFERENCES = {
