@@ -85,7 +85,8 @@ def create_upload(
                 requested_by=requested_by,
                 job_id=uuid4(),
             )
-            transaction.on_commit(lambda: _enqueue(upload))
+            # Robust: once the row is there, the file is its own, and the sweep enqueues what was not.
+            transaction.on_commit(lambda: _enqueue(upload), robust=True)
     except BaseException:
         # Whatever ended it, an interrupt too: without a row nothing would ever remove the file.
         default_storage.delete(stored)

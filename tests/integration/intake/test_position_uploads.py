@@ -231,6 +231,18 @@ def upload(operator, device, db):
     return create_upload(file=file(), requested_by=operator)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_an_import_that_is_stored_keeps_its_file_whatever_keeps_it_from_the_queue(operator, device, monkeypatch):
+    def fail(name):
+        raise RuntimeError("a fault of the queue")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(position_uploads, "get_task", fail)
+        create_upload(file=file(), requested_by=operator)
+    upload = PositionUpload.objects.get()
+    assert import_upload(upload_id=upload.pk, now=timezone.now())["stored"] == 30
+
+
 def test_a_full_disk_is_said_and_nothing_of_the_file_takes_its_room(api, device, settings, storage):
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "tests.support.storage.FullStorage"}}
     answer = send(api)
