@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+from django.utils.translation import gettext as _
+
 from tasks_app.ingest.content import check_no_other_kind
+from tasks_app.ingest.errors import BodyError
 from tasks_app.ingest.unpacking import GZIP_START, Unpacked
 
 # Text of positions packs to a fifth or a thirtieth. What unpacks to more than this was made to keep a reader busy.
@@ -23,9 +26,11 @@ PIECE_BYTES = 64 * 1024
 def opened(path: Path) -> Iterator[io.BufferedReader]:
     """The file's bytes, unpacked where they are gzip; `peek` shows up to SAMPLE_BYTES of them.
 
-    Raises BodyError for a file that is damaged or plainly of another kind (an image, an archive), OSError when it cannot
-    be opened.
+    Raises BodyError for a file that is damaged or plainly of another kind (an image, an archive), and for a pipe, which
+    can be read only once, OSError when it cannot be opened.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise BodyError("unreadable_file", _("Pipes and devices are not read; write it to a file first."))
     with _buffered(io.FileIO(path)) as plain:
         stream = plain
         if path.suffix.lower() == ".gz" or plain.peek().startswith(GZIP_START):

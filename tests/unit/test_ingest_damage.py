@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import zipfile
 from io import BytesIO
 
@@ -74,6 +75,13 @@ def test_a_table_cut_within_a_number_gives_no_wrong_place(read, time):
     text = f"deviceId,{time},latitude,longitude,speed\n" + "v,2026-10-05T08:00:00Z,48.125,11.575,30\n" * 2
     for length in range(text.index("Z,") + 1, len(text)):
         assert {(fix.latitude, fix.longitude) for fix in read("a.csv", text[:length])[0]} <= {(48.125, 11.575)}
+
+
+def test_a_pipe_is_refused_instead_of_read_twice(tmp_path):
+    """It was read to its end to count its positions, and was then said to be empty."""
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(BodyError, match="Pipes and devices are not read"):
+        parser_for(tmp_path / "a.csv")
 
 
 def test_the_last_row_of_a_table_needs_no_line_end(read):
