@@ -140,9 +140,9 @@ def test_the_buttons_below_a_list_or_form_are_in_the_main_landmark(page, device)
         ("pages:events", ["chosen_time"]),
         ("pages:preferences", []),
         ("pages:reports", []),
-        ("admin:tasks_app_device_changelist", ["expressions", "labels"]),
-        ("admin:tasks_app_job_changelist", ["expressions", "keys", "labels", "live", "search"]),
-        ("admin:tasks_app_queues", ["expressions", "labels", "live"]),
+        ("admin:tasks_app_device_changelist", ["expressions", "labels", "reachable"]),
+        ("admin:tasks_app_job_changelist", ["expressions", "keys", "labels", "live", "reachable", "search"]),
+        ("admin:tasks_app_queues", ["expressions", "labels", "live", "reachable"]),
     ],
 )
 def test_a_page_loads_only_the_scripts_it_uses(page, name, scripts):
