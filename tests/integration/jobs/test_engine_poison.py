@@ -142,14 +142,14 @@ def test_a_hash_that_an_older_version_wrote_does_not_stop_the_scheduler(staff):
 
 def test_a_row_that_cannot_be_written_becomes_the_failure_of_its_own_job(run_jobs, monkeypatch):
     """Refuse rows for a reason that the engine does not know."""
-    insert = job_store._insert
+    encoded = job_store._encoded
 
-    def refuse(jobs, *new):
+    def refuse(jobs):
         if any(job.args == ["2"] for job in jobs):
             raise TypeError("no such row \udce9")
-        return insert(jobs, *new)
+        return encoded(jobs)
 
-    monkeypatch.setattr(job_store, "_insert", refuse)
+    monkeypatch.setattr(job_store, "_encoded", refuse)
     job_ids = [probe.probe_note.delay(str(number)) for number in range(6)]
     run_jobs()
     states = [Job.objects.get(pk=job_id).state for job_id in job_ids]
