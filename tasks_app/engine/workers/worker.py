@@ -38,14 +38,11 @@ from tasks_app.engine.database import (
 )
 from tasks_app.engine.errors import JobCancelled, LaneLost, TransactionLeftOpen
 from tasks_app.engine.failures import describe
-from tasks_app.engine.groups.following import follow_stored
-from tasks_app.engine.job_fields import are_job_ids, is_job_id
 from tasks_app.engine.lanes import Leases, WorkerQueue
-from tasks_app.engine.records import job_store
 from tasks_app.engine.slots import Slots, WorkerSlot
-from tasks_app.engine.states import JobState
 from tasks_app.engine.storable import storable_text
-from tasks_app.engine.streams import ClaimedAttempt, Fetched, JobQueue
+from tasks_app.engine.streams import Fetched, JobQueue
+from tasks_app.engine.workers.already_stored import without_stored
 from tasks_app.engine.workers.batch_attempts import log_errors, run_attempts, share_secrets, shown_progress
 from tasks_app.engine.workers.ended_counts import count_retried
 from tasks_app.engine.workers.fetch_size import HAND_BACK_SECONDS, MAX_FETCHED, FetchSize
@@ -139,7 +136,7 @@ class Worker:
         if not fetched.claims:
             return fetched.dropped
         close_old_connections()
-        claims = self._without_stored(fetched.claims)
+        claims = without_stored(self.queue, fetched.claims)
         self.jobs.add(claims)
         return len(fetched.claims) - len(claims) + self._run_waiting()
 
@@ -168,22 +165,6 @@ class Worker:
     def _is_resting(self) -> bool:
         """Return whether this worker is to take no more jobs; then other workers have its lanes."""
         return self.leases.rest(self.slot.is_quiet) if self.leases else self.slot.is_quiet
-
-    def _without_stored(self, claims: list[ClaimedAttempt]) -> list[ClaimedAttempt]:
-        """Acknowledge the jobs that have a row, without running them again; return the others.
-
-        A worker that died had stored their end, or a signed message was put back after its job had ended.
-        """
-        ids = [claim.job_id for claim in claims]
-        proper = ids if are_job_ids(ids) else list(filter(is_job_id, ids))
-        states = job_store().stored_states(proper)
-        if not states and proper is ids:
-            return claims
-        ended = [claim for claim in claims if claim.job_id in states or not is_job_id(claim.job_id)]
-        logger.warning("not run, for they have ended or have no proper ids: %s", [claim.job_id for claim in ended])
-        follow_stored(self.queue.name, {claim.job_id: claim.message for claim in ended if claim.job_id in states})
-        self.queue.finish([(claim, JobState(states.get(claim.job_id, JobState.FAILED))) for claim in ended])
-        return [claim for claim in claims if claim not in ended]
 
     def _run_waiting(self) -> int:
         ran = 0

@@ -20,9 +20,10 @@ from tasks_app.engine.connection import client
 from tasks_app.engine.ended_rows import record_ended
 from tasks_app.engine.live import list_workers
 from tasks_app.engine.metrics.jobs import JOBS_FINISHED
+from tasks_app.engine.records import job_store
 from tasks_app.engine.slots import Slots
 from tasks_app.engine.streams import JobQueue
-from tasks_app.engine.workers.worker import Worker, job_store
+from tasks_app.engine.workers.worker import Worker
 from tasks_app.models import Job
 from tasks_app.signals import jobs_not_done
 from tests.support.probe import tasks as probe
