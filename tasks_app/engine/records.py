@@ -14,8 +14,11 @@ from tasks_app.engine.config import engine_config
 from tasks_app.engine.states import JobState
 
 
-class FinishedJob(msgspec.Struct):
-    """The row of a job that ended. Times are aware and in UTC. A worker makes one per job: a dataclass takes 1 us longer."""
+class FinishedJob(msgspec.Struct, omit_defaults=True):
+    """The row of a job that ended. Times are aware and in UTC. A worker makes one per job: a dataclass takes 1 us longer.
+
+    Written as JSON it has only the fields that differ from their defaults.
+    """
 
     job_id: str
     task: str

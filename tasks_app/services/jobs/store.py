@@ -54,11 +54,25 @@ _TYPES = {
 }
 _COLUMNS = ", ".join(_TYPES)
 _FIELDS = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
+
+
+def _selected(field: msgspec.structs.FieldInfo) -> str:
+    """Return the expression of a column: what the JSON has, else the default of the field."""
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    if default is msgspec.NODEFAULT or default is None:
+        return field.name
+    literal = default if isinstance(default, str) else msgspec.json.encode(default).decode()
+    return f"COALESCE({field.name}, '{literal}'::{_TYPES[field.name]})"
+
+
+_FIELD = {field.name: field for field in msgspec.structs.fields(FinishedJob)}
+_VALUES = ", ".join(_selected(_FIELD[name]) for name in _TYPES)
 # One JSON parameter instead of one per value: half the work here and in PostgreSQL, which need not parse a statement per
-# batch. The first final state that is stored is the job's final state.
+# batch. Defaults, most of a row, are not in it: reading them took PostgreSQL a third of its time. The first final state that
+# is stored is the job's final state.
 _INSERT = (
     f"INSERT INTO tasks_app_job (id, {_COLUMNS})"  # noqa: S608 - the names above
-    f" SELECT job_id, {_COLUMNS} FROM json_to_recordset(%s) AS job(job_id uuid, {_FIELDS}) ON CONFLICT (id) DO NOTHING"
+    f" SELECT job_id, {_VALUES} FROM json_to_recordset(%s) AS job(job_id uuid, {_FIELDS}) ON CONFLICT (id) DO NOTHING"
 )
 _INSERT_AND_TELL = f"{_INSERT} RETURNING id::text"
 
