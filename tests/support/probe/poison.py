@@ -227,14 +227,14 @@ def deadly_store() -> None:
     """Let the writing of a row that holds PROBE_DEADLY_ROW end the process, as a fault in a C extension does."""
     from tasks_app.services.jobs import store as job_store
 
-    word, insert = os.environ["PROBE_DEADLY_ROW"], job_store._insert
+    word, encoded = os.environ["PROBE_DEADLY_ROW"], job_store._encoded
 
-    def deadly(jobs: list, *new: Any) -> int:
+    def deadly(jobs: list) -> Any:
         if any(job.task == "poison_row" and job.args == [word] for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
-        return insert(jobs, *new)
+        return encoded(jobs)
 
-    job_store._insert = deadly
+    job_store._encoded = deadly
 
 
 if os.environ.get("PROBE_DEADLY_ROW"):
