@@ -134,6 +134,14 @@ def test_a_schedule_that_was_switched_off(loss, operator, device, quiet, sink, s
     assert (sent_or_refused(now=LATER), sink.messages) == (REFUSED[loss], [])
 
 
+def test_the_failure_of_a_schedule_that_was_deleted_meanwhile_is_left(operator, device):
+    schedule = schedule_of(operator, device.fleet)
+    number = schedule.pk
+    schedule.delete()
+    run_failed(number, None, "The disk was full.", now=NOW)
+    assert not Notification.objects.exists()
+
+
 def test_an_address_without_an_account_whose_owner_no_longer_manages_the_fleet(operator, device, sink, run_jobs):
     FleetMembership.objects.filter(user=operator).update(role=FleetRole.MANAGER)
     schedule = schedule_of(operator, device.fleet, extra_emails=["boss@example.net"])
