@@ -166,10 +166,15 @@ def end_uploads_of(jobs: list[FinishedJob]) -> None:
 
 
 def _end_as(upload: PositionUpload, state: JobState, error: str) -> None:
-    if state is JobState.CANCELLED:
-        _finish(upload, UploadState.CANCELLED, _("The import was cancelled; what was stored stays."))
-    else:
-        _finish(upload, UploadState.FAILED, error or _("Its job ended early."))
+    """End an import as its job did, unless another job has taken it up since it was read."""
+    with transaction.atomic():
+        held = _unfinished().select_for_update().filter(pk=upload.pk, job_id=upload.job_id).first()
+        if held is None:
+            return
+        if state is JobState.CANCELLED:
+            _finish(held, UploadState.CANCELLED, _("The import was cancelled; what was stored stays."))
+        else:
+            _finish(held, UploadState.FAILED, error or _("Its job ended early."))
 
 
 def why_not_imported_again(args: Sequence[Any], kwargs: dict[str, Any]) -> str | None:

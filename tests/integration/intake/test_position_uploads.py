@@ -347,6 +347,25 @@ def test_the_sweep_brings_back_what_redis_lost_and_ends_what_failed(run_jobs, op
     assert (forgotten.state, lost.state) == ("done", "failed")
 
 
+def test_the_sweep_ends_no_import_that_another_job_took_up_meanwhile(run_jobs, operator, device, storage, monkeypatch):
+    """It read the import whose job had failed; before it wrote, the import was run again."""
+    upload = create_upload(file=file(), requested_by=operator)
+    run_jobs("reports")
+    again = create_upload(file=file(), requested_by=operator)
+    PositionUpload.objects.filter(pk=upload.pk).update(state="pending", file=again.file.name)
+    end = position_uploads._end_as
+
+    def end_later(*arguments):
+        PositionUpload.objects.filter(pk=upload.pk).update(state="running", job_id=uuid4())
+        end(*arguments)
+
+    monkeypatch.setattr(position_uploads, "_end_as", end_later)
+    sweep_stuck_uploads(now=timezone.now() + timedelta(minutes=11))
+    upload.refresh_from_db()
+    assert (upload.state, upload.file.name) == ("running", again.file.name)
+    assert stored_files(storage)
+
+
 # --- Cancelled, and asked for again ---
 
 
