@@ -32,7 +32,8 @@ def run_failed(schedule_id: int, run_id: int | None, error: str, *, now: datetim
     """Record the failure of a run, and switch its schedule off after REPORT_SCHEDULE_MAX_FAILURES in a row."""
     error = error.replace("\x00", "")[:MAX_ERROR_LENGTH]
     with transaction.atomic():
-        schedule = ReportSchedule.objects.select_for_update(of=("self",)).select_related("owner").filter(pk=schedule_id).first()
+        schedules = ReportSchedule.objects.select_for_update(of=("self",)).select_related("owner")
+        schedule = schedules.filter(pk=schedule_id).first()
         if schedule is None:
             # Deleted since the run began.
             return
