@@ -300,10 +300,15 @@ def lane_holders() -> Counter[str]:
     return Counter(name.decode() for name in held if name)
 
 
+def waiting_connections() -> list[str]:
+    """Return the ids of the connections in which a worker waits for jobs."""
+    return [each["id"] for each in client().client_list() if each["cmd"] == "xread"]
+
+
 def test_a_worker_that_alone_has_no_connection_left_holds_up_no_lane(cluster, valkey):
     """As on a small plan of a hosted Redis: others took the last connections while it opened one anew."""
     wait_until(lambda: len(lane_holders()) == WORKERS, what="two workers with lanes")
-    (one, *_) = (each["id"] for each in client().client_list() if each["cmd"] == "xread")
+    (one, *_) = wait_until(waiting_connections, what="a worker that waits for jobs")
     client().config_set("maxclients", len(client().client_list()) - 1)
     client().client_kill_filter(_id=one)
     try:
