@@ -83,10 +83,6 @@ class RedisClusterClient(CoreCommands):
             raise redis.RedisError("No transaction spans the nodes of a Redis Cluster.")
         return _Pipeline(self)
 
-    def evalsha_all(self, calls: Sequence[Sequence[Any]]) -> list[Any]:
-        """Run scripts, each given as the arguments of `evalsha`; an answer may be an error of its script or of its node."""
-        return self.run_commands([(("EVALSHA", *call), {}) for call in calls])
-
     def run_commands(self, commands: Sequence[tuple[Sequence[Any], dict[str, Any]]]) -> list[Any]:
         """Run these commands, one round trip per node; an answer may be the error of a command or of its node."""
         answers: dict[int, Any] = {}

@@ -81,11 +81,14 @@ def run_scripts(client: Any, calls: Sequence[Call], *, raise_errors: bool = True
     In a Redis Cluster it is one round trip per node. Without `raise_errors` the answer of a script that Redis refused is the
     error, and so is that of one whose node in a cluster is gone.
     """
-    answers = _evalsha_all(client, [_arguments(*call) for call in calls])
+    commands = [_arguments(*call) for call in calls]
+    has_kept = isinstance(client, CallerClient)
+    answers = client.evalsha_all(commands) if has_kept else _run_all(client, "EVALSHA", commands)
     unknown = [index for index, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
     if unknown:
         # Together, too: one after the other they take seconds where Redis is far away, and nothing else is done meanwhile.
-        for index, answer in zip(unknown, _eval_all(client, [calls[index] for index in unknown]), strict=True):
+        texts = [(SOURCES[calls[index][0]], *commands[index][1:]) for index in unknown]
+        for index, answer in zip(unknown, _run_all(client, "EVAL", texts), strict=True):
             answers[index] = answer
     if raise_errors:
         for answer in answers:
@@ -108,34 +111,23 @@ def run_scripts_whole(client: Any, calls: Sequence[Call]) -> list[Any]:
     return answers
 
 
-def _evalsha_all(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
-    if isinstance(client, CallerClient | RedisClusterClient):
-        return client.evalsha_all(calls)
-    return _in_pipeline(client, calls, is_whole=False)
-
-
-def _eval_all(client: Any, calls: Sequence[Call]) -> list[Any]:
-    """Run these scripts by their texts, as `_evalsha_all` runs them by their hashes."""
-    commands = [("EVAL", SOURCES[name], len(keys), *keys, *arguments) for name, keys, arguments in calls]
+def _run_all(client: Any, verb: str, calls: Sequence[Sequence[Any]]) -> list[Any]:
+    """Send EVALSHA or EVAL with each of these arguments; an answer may be the error of its script or of its node."""
     if isinstance(client, RedisClusterClient):
-        return client.run_commands([(command, {}) for command in commands])
-    pipe = client.pipeline(transaction=False)
-    for command in commands:
-        pipe.execute_command(*command)
-    answers: list[Any] = pipe.execute(raise_on_error=False)
-    return answers
+        return client.run_commands([((verb, *call), {}) for call in calls])
+    return _in_pipeline(client, verb, calls, is_whole=False)
 
 
 def _evalsha_whole(client: Any, calls: Sequence[Sequence[Any]]) -> list[Any]:
     if isinstance(client, CallerClient):
         return client.evalsha_whole(calls)
-    return _in_pipeline(client, calls, is_whole=True)
+    return _in_pipeline(client, "EVALSHA", calls, is_whole=True)
 
 
-def _in_pipeline(client: Any, calls: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
+def _in_pipeline(client: Any, verb: str, calls: Sequence[Sequence[Any]], *, is_whole: bool) -> list[Any]:
     pipe = client.pipeline(transaction=is_whole)
     for call in calls:
-        pipe.evalsha(*call)
+        pipe.execute_command(verb, *call)
     answers: list[Any] = pipe.execute(raise_on_error=False)
     return answers
 
