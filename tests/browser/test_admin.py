@@ -172,22 +172,23 @@ def test_menus_open_and_close_by_keyboard(visit, device):
     expect(visit.page.get_by_label("Username")).to_be_visible()
 
 
-def test_boxes_are_told_apart_on_paper(visit):
+@pytest.mark.parametrize("media", [{"media": "print"}, {"forced_colors": "active"}], ids=["paper", "forced colours"])
+def test_boxes_are_told_apart_without_backgrounds(visit, media):
     visit.log_in()
-    visit.page.emulate_media(media="print")
-    visit.open("admin:notifications_app_rule_add")
-    box = visit.page.get_by_label("Overspeed", exact=True)
-    assert box.evaluate("box => getComputedStyle(box, '::after').content") == "none"
-    expect(visit.page.locator("#submit-row")).to_be_hidden()
-
-
-def test_boxes_are_told_apart_where_the_device_chooses_the_colours(visit):
-    visit.log_in()
-    visit.page.emulate_media(forced_colors="active")
+    visit.page.emulate_media(**media)
     visit.open("admin:notifications_app_rule_add")
     box = visit.page.get_by_label("Overspeed", exact=True)
     shown = "box => [getComputedStyle(box).appearance, getComputedStyle(box, '::after').content]"
     assert box.evaluate(shown) == ["auto", "none"]
+
+
+def test_paper_shows_no_buttons_of_a_form(visit):
+    visit.log_in()
+    visit.open("admin:notifications_app_rule_add")
+    buttons = visit.page.locator("#submit-row")
+    expect(buttons).to_be_visible()
+    visit.page.emulate_media(media="print")
+    expect(buttons).to_be_hidden()
 
 
 def test_it_shows_a_failed_job_with_its_traceback(visit, failed_job):
