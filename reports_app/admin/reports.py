@@ -28,14 +28,7 @@ from reports_app.queries import preview_of, read_again, report_display_settings
 from reports_app.services.files import find_or_start_export, formats_of
 from reports_app.services.generation import cancel_report, delete_report, retry_report
 from reports_app.services.requests import REPEATABLE, request_report
-from reports_app.web import (
-    chart_of,
-    period_text,
-    report_name,
-    route_points,
-    shown_section,
-    subject_text,
-)
+from reports_app.web import chart_of, period_text, report_name, route_points, shown_section, subject_text
 from tasks_app.admin.common import MISSING, badge, format_seconds, format_time
 from tasks_app.admin.jobs import Progress, ReasonForm, job_url, progress_of
 from tasks_app.admin.model_admin import ModelAdmin
